@@ -1,1 +1,7 @@
-//! stub
+//! Hookwright keeps webhook registrations on remote services as declared in Git.
+pub mod api;
+pub mod cli;
+pub mod controller;
+pub mod domain;
+pub mod ops;
+pub mod remote;

@@ -1,2 +1,11 @@
-//! stub
-fn main() {}
+//! The operator's program: parse, dispatch.
+
+use clap::Parser;
+use hookwright::cli::Cli;
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    // One TLS provider for both clients, chosen before either is made; it can be set once, and nobody was before us.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    cli.dispatch()
+}

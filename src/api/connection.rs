@@ -1,0 +1,191 @@
+//! `Connection` and `ClusterConnection`: how a remote service is reached, with which credentials and how fast.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::source::{ConfigMapSource, SecretSource};
+
+/// The App Maker production API (facts: Akinon App Maker's open API).
+pub const APP_MAKER_ENDPOINT: &str = "https://abp-api.akinon.net/api/v1";
+
+/// How to reach a remote service from this namespace.
+#[derive(CustomResource, Clone, Debug, Deserialize, Serialize, KubeSchema, PartialEq)]
+#[kube(
+    group = "hookwright.dev",
+    version = "v1alpha1",
+    kind = "Connection",
+    namespaced,
+    status = "ConnectionStatus",
+    category = "hookwright",
+    derive = "PartialEq",
+    doc = "Connection says how a remote service is reached: endpoint, credentials, trust and rate. \
+           Its references are to Secrets and ConfigMaps of its own namespace.",
+    printcolumn(name = "READY", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "REASON", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "MESSAGE", type_ = "string", priority = 1,
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#)
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.appMaker)").message("set spec.appMaker: it is the provider this version serves"))]
+pub struct ConnectionSpec {
+    /// Akinon App Maker, for ProjectWebhooks. Provider and endpoint are immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_maker: Option<AppMaker>,
+    /// Extra trust roots in PEM, beside the system's. TLS verification is never switched off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_from: Option<ConfigMapSource>,
+    /// How fast the remote may be called by all users of this connection together.
+    #[serde(default)]
+    pub rate_limit: RateLimit,
+    /// Total time for one call, in seconds.
+    #[serde(default = "default_timeout")]
+    #[schemars(range(min = 1, max = 300))]
+    pub timeout_seconds: u16,
+}
+
+/// How to reach a remote service, for chosen namespaces and projects.
+#[derive(CustomResource, Clone, Debug, Deserialize, Serialize, KubeSchema, PartialEq)]
+#[kube(
+    group = "hookwright.dev",
+    version = "v1alpha1",
+    kind = "ClusterConnection",
+    status = "ConnectionStatus",
+    category = "hookwright",
+    derive = "PartialEq",
+    doc = "ClusterConnection is a Connection that objects of chosen namespaces may use. Its references are to \
+           Secrets and ConfigMaps of the operator's namespace.",
+    printcolumn(name = "READY", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "REASON", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "MESSAGE", type_ = "string", priority = 1,
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#)
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.appMaker)").message("set spec.appMaker: it is the provider this version serves"))]
+pub struct ClusterConnectionSpec {
+    /// Akinon App Maker, for ProjectWebhooks. Provider and endpoint are immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_maker: Option<AppMaker>,
+    /// Extra trust roots in PEM, beside the system's. TLS verification is never switched off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_from: Option<ConfigMapSource>,
+    /// How fast the remote may be called by all users of this connection together.
+    #[serde(default)]
+    pub rate_limit: RateLimit,
+    /// Total time for one call, in seconds.
+    #[serde(default = "default_timeout")]
+    #[schemars(range(min = 1, max = 300))]
+    pub timeout_seconds: u16,
+    /// Namespaces whose objects may use this connection; absent = none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+    /// Projects that may be managed through this connection, as `organization/project`; absent = all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000), inner(regex(pattern = r"^[0-9a-fA-F]{24}/[0-9a-fA-F]{24}$")))]
+    pub allowed_projects: Option<Vec<String>>,
+}
+
+/// Akinon App Maker's API.
+#[derive(Clone, Debug, Deserialize, Serialize, KubeSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct AppMaker {
+    /// Base URL of the API, with its version. It must match the operator's --allowed-endpoint patterns. Immutable.
+    #[serde(default = "default_app_maker_endpoint")]
+    #[schemars(length(min = 8, max = 2048))]
+    #[x_kube(validation = Rule::new("self == oldSelf")
+        .message("endpoint is immutable; create another connection and point spec.connectionRef of its users to it"))]
+    #[x_kube(validation = Rule::new(r"self.matches('^https?://[^/?#@\\s]+(/[^?#\\s]*)?$')")
+        .message("endpoint is an http or https URL without user, query and fragment, for example https://abp-api.akinon.net/api/v1"))]
+    pub endpoint: String,
+    /// The bearer token.
+    pub token_from: SecretSource,
+}
+
+/// Which namespaces; the two fields are ORed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AllowedNamespaces {
+    /// By name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), inner(length(min = 1, max = 63)))]
+    pub names: Vec<String>,
+    /// By label; an empty selector matches every namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+}
+
+/// The rate of one connection, shared by all its users.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimit {
+    /// Calls a second, over time.
+    #[serde(default = "default_requests_per_second")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub requests_per_second: u32,
+    /// Calls that may be made at once after a pause.
+    #[serde(default = "default_burst")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub burst: u32,
+    /// Calls under way at the same time.
+    #[serde(default = "default_max_in_flight")]
+    #[schemars(range(min = 1, max = 256))]
+    pub max_in_flight: u32,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self {
+            requests_per_second: default_requests_per_second(),
+            burst: default_burst(),
+            max_in_flight: default_max_in_flight(),
+        }
+    }
+}
+
+/// What the operator says of a connection.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, KubeSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionStatus {
+    /// The generation that the conditions speak of; -1 until the first look.
+    #[serde(default = "super::project_webhook::never_observed")]
+    pub observed_generation: i64,
+    /// `Ready` always; `Reconciling` and `Stalled` only while True (kstatus).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+fn default_app_maker_endpoint() -> String {
+    APP_MAKER_ENDPOINT.into()
+}
+fn default_timeout() -> u16 {
+    30
+}
+fn default_requests_per_second() -> u32 {
+    10
+}
+fn default_burst() -> u32 {
+    20
+}
+fn default_max_in_flight() -> u32 {
+    8
+}
+
+impl From<&ClusterConnectionSpec> for ConnectionSpec {
+    /// The part that both kinds of connection share.
+    fn from(spec: &ClusterConnectionSpec) -> Self {
+        let ClusterConnectionSpec {
+            app_maker,
+            ca_from,
+            rate_limit,
+            timeout_seconds,
+            allowed_namespaces: _,
+            allowed_projects: _,
+        } = spec.clone();
+        Self { app_maker, ca_from, rate_limit, timeout_seconds }
+    }
+}

@@ -1,0 +1,127 @@
+//! `hookwright run`: the operator.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::controller::operator::{self, Asked};
+use crate::domain::pattern::{DEFAULT_ENDPOINTS, UrlPattern};
+use crate::domain::schedule::parse_duration;
+use crate::ops::telemetry::{self, LogFormat};
+
+/// Flags; each can be given by environment too.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Endpoints that connections may name: [scheme://]host[:port]; `*` is one label or any port. Repeatable.
+    #[arg(long = "allowed-endpoint", value_name = "PATTERN", env = "HOOKWRIGHT_ALLOWED_ENDPOINT",
+          value_delimiter = ',', default_values_t = default_endpoints())]
+    allowed_endpoints: Vec<UrlPattern>,
+    /// Receivers that webhooks may name, in the same form; none = all. Repeatable.
+    #[arg(long = "allowed-receiver", value_name = "PATTERN", env = "HOOKWRIGHT_ALLOWED_RECEIVER", value_delimiter = ',')]
+    allowed_receivers: Vec<UrlPattern>,
+    /// Identity of this cluster in ownership markers; the UID of namespace kube-system by default. A restored cluster
+    /// sets the old one; two live clusters never share one.
+    #[arg(long, value_name = "ID", env = "HOOKWRIGHT_CLUSTER_ID", value_parser = cluster_id)]
+    cluster_id: Option<String>,
+    /// Whether created webhooks carry the ownership marker. `off` affects new webhooks only.
+    #[arg(long, value_enum, default_value_t = OnOff::On, env = "HOOKWRIGHT_OWNERSHIP_MARKER")]
+    ownership_marker: OnOff,
+    /// How long a creation without a clear answer may still take effect; by default the longer of the connection's
+    /// timeout and 30s.
+    #[arg(long, value_name = "DURATION", env = "HOOKWRIGHT_SETTLE_TIME", value_parser = at_least_a_second)]
+    settle_time: Option<Duration>,
+    /// Namespaces to watch; none = all. With it, no ClusterConnection is served. Repeatable.
+    #[arg(long = "watch-namespace", value_name = "NS", env = "HOOKWRIGHT_WATCH_NAMESPACE", value_delimiter = ',')]
+    watch_namespaces: Vec<String>,
+    /// The operator's own namespace, for its Lease and for the Secrets of ClusterConnections; the pod's by default, else
+    /// `hookwright`. Created if missing.
+    #[arg(long, value_name = "NS", env = "HOOKWRIGHT_NAMESPACE")]
+    namespace: Option<String>,
+    /// How often each remote project is looked at, unless a ProjectWebhook says otherwise.
+    #[arg(long, value_name = "DURATION", default_value = "10m", env = "HOOKWRIGHT_RESYNC_INTERVAL", value_parser = at_least_a_second)]
+    resync_interval: Duration,
+    /// Passes at the same time.
+    #[arg(long, value_name = "N", default_value_t = 64, env = "HOOKWRIGHT_MAX_CONCURRENT",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    max_concurrent: u16,
+    /// Address of /healthz, /readyz and /metrics; port 0 takes any.
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080", env = "HOOKWRIGHT_HTTP_ADDR")]
+    http_addr: SocketAddr,
+    /// Form of the log on standard error; RUST_LOG filters it.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "HOOKWRIGHT_LOG_FORMAT", action = ArgAction::Set)]
+    log_format: LogFormat,
+}
+
+/// A switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OnOff {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+fn default_endpoints() -> Vec<UrlPattern> {
+    // Each is held to parse by a test below.
+    DEFAULT_ENDPOINTS.iter().filter_map(|pattern| pattern.parse().ok()).collect()
+}
+
+fn at_least_a_second(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text).ok_or("not a duration; write for example 30s, 10m or 1h30m")?;
+    if duration < Duration::from_secs(1) { Err("at least 1s is needed".into()) } else { Ok(duration) }
+}
+
+fn cluster_id(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if (1..=253).contains(&text.len()) && text.chars().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("1 to 253 letters, digits, dots, dashes and underscores are possible".into())
+    }
+}
+
+pub fn run(options: Options) -> anyhow::Result<()> {
+    telemetry::init(options.log_format)?;
+    let asked = Asked {
+        endpoints: options.allowed_endpoints,
+        receivers: options.allowed_receivers,
+        cluster: options.cluster_id,
+        marking: options.ownership_marker == OnOff::On,
+        settle: options.settle_time,
+        watch_namespaces: options.watch_namespaces,
+        namespace: options.namespace,
+        resync: options.resync_interval,
+        max_concurrent: options.max_concurrent,
+        http_addr: options.http_addr,
+    };
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(operator::operate(asked))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Flags {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn every_default_endpoint_is_a_pattern() {
+        assert_eq!(default_endpoints().len(), DEFAULT_ENDPOINTS.len());
+        assert_eq!(Flags::try_parse_from(["run"]).unwrap().options.allowed_endpoints, default_endpoints());
+    }
+
+    #[test]
+    fn wrong_flags_say_what_to_write() {
+        let error = |args: &[&str]| Flags::try_parse_from([&["run"], args].concat()).unwrap_err().to_string();
+        assert!(error(&["--settle-time", "0s"]).contains("at least 1s"));
+        assert!(error(&["--resync-interval", "ten"]).contains("30s, 10m or 1h30m"));
+        assert!(error(&["--allowed-endpoint", "https://a/b"]).contains("[scheme://]host[:port]"));
+        assert!(error(&["--cluster-id", "a b"]).contains("letters, digits"));
+    }
+}

@@ -1,0 +1,190 @@
+//! The pass over a Connection or ClusterConnection: whether it can be used, and who uses it.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::controller::Action;
+use kube::runtime::events::EventType;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::connections::{CREDENTIALS_REJECTED, connect};
+use super::context::{Clock, Context};
+use super::index::{ConnectionKey, User};
+use super::publish::{event_on, merge_diff};
+use super::refuse::{Halt, is_gone};
+use crate::api::FINALIZER;
+use crate::api::condition::{Class, Reason};
+use crate::api::connection::{ClusterConnection, Connection, ConnectionStatus};
+use crate::domain::refusal::{Refusal, Retry};
+use crate::domain::schedule::backoff;
+use crate::domain::status::{conditions, current_reason};
+use crate::ops::metrics::Kind as MetricsKind;
+
+/// What the two kinds of connection have in common.
+pub trait ConnectionObject:
+    Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize + Send + Sync + 'static
+{
+    /// Name of the kind, for metrics.
+    const KIND: MetricsKind;
+    /// Its status.
+    fn status(&self) -> Option<&ConnectionStatus>;
+    /// Its key.
+    fn connection_key(&self) -> ConnectionKey;
+    /// The API it is written through.
+    fn api(client: Client, key: &ConnectionKey) -> Api<Self>;
+}
+
+impl ConnectionObject for Connection {
+    const KIND: MetricsKind = MetricsKind::Connection;
+    fn status(&self) -> Option<&ConnectionStatus> {
+        self.status.as_ref()
+    }
+    fn connection_key(&self) -> ConnectionKey {
+        self.into()
+    }
+    fn api(client: Client, key: &ConnectionKey) -> Api<Self> {
+        Api::namespaced(client, &key.key.namespace)
+    }
+}
+
+impl ConnectionObject for ClusterConnection {
+    const KIND: MetricsKind = MetricsKind::ClusterConnection;
+    fn status(&self) -> Option<&ConnectionStatus> {
+        self.status.as_ref()
+    }
+    fn connection_key(&self) -> ConnectionKey {
+        self.into()
+    }
+    fn api(client: Client, _: &ConnectionKey) -> Api<Self> {
+        Api::all(client)
+    }
+}
+
+/// How many users a message names.
+const NAMED: usize = 5;
+
+/// One pass.
+pub async fn reconcile<K: ConnectionObject>(context: &Arc<Context>, object: &K) -> Action {
+    let key = object.connection_key();
+    match pass(context, object, &key).await {
+        Ok(action) => action,
+        Err(Halt::Refused(Refusal { message: why, .. }) | Halt::Retry(why)) => {
+            tracing::warn!(connection = %key.key, "pass ended early, trying again: {why}");
+            Action::requeue(backoff(1, &key))
+        }
+    }
+}
+
+async fn pass<K: ConnectionObject>(context: &Arc<Context>, object: &K, key: &ConnectionKey) -> Result<Action, Halt> {
+    let users = context.index.users_of(key);
+    let going = object.meta().deletion_timestamp.is_some();
+    let held = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    if users.is_empty() && held {
+        finalizer(context, object, key, false).await?;
+        if going {
+            return Ok(Action::await_change());
+        }
+    } else if !users.is_empty() && !held && !going {
+        finalizer(context, object, key, true).await?;
+    }
+    if going && users.is_empty() {
+        return Ok(Action::await_change());
+    }
+    let (reason, message, retry) = if going { blocked(&users) } else { judge(context, key).await? };
+    let before = object.status().cloned().unwrap_or_default();
+    let generation = object.meta().generation.unwrap_or_default();
+    let after = ConnectionStatus {
+        observed_generation: generation,
+        conditions: conditions(&before.conditions, reason, &message, generation, &Clock::time()),
+    };
+    if after != before {
+        publish(context, object, key, &before, &after, reason).await?;
+    }
+    Ok(match retry {
+        Some(Retry::Backoff) => Action::requeue(backoff(4, key)),
+        Some(Retry::After(delay)) => Action::requeue(delay),
+        Some(Retry::OnChange) | None => Action::await_change(),
+    })
+}
+
+fn blocked(users: &[crate::domain::ids::ObjectKey]) -> (Reason, String, Option<Retry>) {
+    let named: Vec<_> = users.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = if users.len() > NAMED { format!(" and {} more", users.len() - NAMED) } else { String::new() };
+    let message =
+        format!("being deleted, but in use by {}{more}; delete them, or change their spec.connectionRef", named.join(", "));
+    (Reason::DeletionBlocked, message, None)
+}
+
+/// Whether the connection can be used. No documented call tests a token by itself: what its users met decides.
+async fn judge(context: &Arc<Context>, key: &ConnectionKey) -> Result<(Reason, String, Option<Retry>), Halt> {
+    let Some(declared) = context.connections.declared(key) else {
+        return Err(Halt::Retry("the cache does not hold the connection yet".into()));
+    };
+    match connect(context, key, declared).await {
+        Ok(live) if live.credentials.are_rejected() => {
+            Ok((Reason::CredentialsRejected, CREDENTIALS_REJECTED.into(), None))
+        }
+        Ok(_) => Ok((Reason::Configured, "references resolve and the endpoint is allowed".into(), None)),
+        Err(Halt::Refused(Refusal { reason, message, retry })) => Ok((reason, message, Some(retry))),
+        Err(retry) => Err(retry),
+    }
+}
+
+async fn publish<K: ConnectionObject>(
+    context: &Arc<Context>,
+    object: &K,
+    key: &ConnectionKey,
+    before: &ConnectionStatus,
+    after: &ConnectionStatus,
+    reason: Reason,
+) -> Result<(), Halt> {
+    let json = |status: &ConnectionStatus| serde_json::to_value(status).map_err(|e| Halt::Retry(e.to_string()));
+    let patch = Patch::Merge(json!({ "status": merge_diff(&json(before)?, &json(after)?) }));
+    K::api(context.client.clone(), key).patch_status(&key.key.name, &PatchParams::default(), &patch).await?;
+    let ready = |conditions: &[Condition]| current_reason(conditions);
+    let (old, new) = (ready(&before.conditions), ready(&after.conditions));
+    context.metrics.object_reason(K::KIND, None, None);
+    if old == new {
+        return Ok(());
+    }
+    let type_ = if reason.class() == Class::Stalled { EventType::Warning } else { EventType::Normal };
+    let note = after.conditions.first().map(|condition| condition.message.clone()).unwrap_or_default();
+    event_on(context, &object.object_ref(&()), type_, reason.as_str(), note).await;
+    // What its users say depends on it.
+    for user in context.index.users_of(key) {
+        context.triggers.project_webhook(user);
+    }
+    Ok(())
+}
+
+/// A connection in use carries a finalizer, so that its users can still be cleaned up.
+async fn finalizer<K: ConnectionObject>(
+    context: &Arc<Context>,
+    object: &K,
+    key: &ConnectionKey,
+    wanted: bool,
+) -> Result<(), Halt> {
+    let mut finalizers: Vec<_> = object.finalizers().iter().filter(|other| *other != FINALIZER).cloned().collect();
+    if wanted {
+        finalizers.push(FINALIZER.into());
+    }
+    let patch = json!({ "metadata": { "resourceVersion": object.resource_version(), "finalizers": finalizers } });
+    let api = K::api(context.client.clone(), key);
+    match api.patch_metadata(&key.key.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+        Err(error) if is_gone(&error) => Ok(()),
+        other => other.map(drop).map_err(Halt::from),
+    }
+}
+
+/// The connection is gone.
+pub fn forget(context: &Context, key: &ConnectionKey) {
+    context.sources.forget(&User::Connection(key.clone()));
+    for user in context.index.users_of(key) {
+        context.triggers.project_webhook(user);
+    }
+}

@@ -1,0 +1,135 @@
+//! What every pass shares: settings, the clock, and the handles of the rooms that hold state.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use kube::runtime::events::Recorder;
+use futures::channel::mpsc::UnboundedSender;
+
+use super::connections::Connections;
+use super::index::{ConnectionKey, Index, User};
+use super::snapshot::Snapshots;
+use super::sources::Sources;
+use crate::domain::ids::ObjectKey;
+use crate::domain::marker::ClusterId;
+use crate::domain::pattern::UrlPattern;
+use crate::domain::time::Moment;
+use crate::ops::metrics::Metrics;
+use crate::ops::server::Health;
+
+/// What `hookwright run` was told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `--cluster-id`, or the UID of kube-system.
+    pub cluster: ClusterId,
+    /// `--ownership-marker`.
+    pub marking: bool,
+    /// `--settle-time`; without it, the longer of the connection's timeout and [`MIN_SETTLE`].
+    pub settle: Option<Duration>,
+    /// `--resync-interval`.
+    pub resync: Duration,
+    /// `--allowed-endpoint`.
+    pub endpoints: Vec<UrlPattern>,
+    /// `--allowed-receiver`.
+    pub receivers: Vec<UrlPattern>,
+    /// `--namespace`: the operator's own.
+    pub namespace: String,
+    /// `--watch-namespace`; empty = all.
+    pub watch_namespaces: Vec<String>,
+    /// `--max-concurrent`.
+    pub max_concurrent: u16,
+}
+
+/// Shortest default of `--settle-time`.
+pub const MIN_SETTLE: Duration = Duration::from_secs(30);
+
+impl Settings {
+    /// How long a creation through a connection with this timeout may still take effect.
+    #[must_use]
+    pub fn settle_for(&self, timeout: Duration) -> Duration {
+        self.settle.unwrap_or(timeout.max(MIN_SETTLE))
+    }
+}
+
+/// The one clock of the process; decisions get its moments as values.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// A clock that starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// This moment.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        Moment::since_start(self.0.elapsed())
+    }
+
+    /// The time of day, for timestamps in status.
+    #[must_use]
+    pub fn time() -> Time {
+        Time(Timestamp::now().round(k8s_openapi::jiff::Unit::Second).unwrap_or_else(|_| Timestamp::now()))
+    }
+}
+
+/// See the module.
+pub struct Context {
+    /// To Kubernetes.
+    pub client: Client,
+    /// What was asked for.
+    pub settings: Settings,
+    /// The clock.
+    pub clock: Clock,
+    /// Secrets and ConfigMaps.
+    pub sources: Sources,
+    /// Connections as they can be used.
+    pub connections: Connections,
+    /// LISTs, shared.
+    pub snapshots: Snapshots,
+    /// Who refers to what, and who claims what.
+    pub index: Arc<Index>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// For `/healthz` and `/readyz`.
+    pub health: Health,
+    /// Kubernetes Events.
+    pub recorder: Recorder,
+    /// For asking for passes.
+    pub triggers: Triggers,
+}
+
+/// Asks for passes over objects that did not change themselves.
+#[derive(Clone)]
+pub struct Triggers {
+    /// Over ProjectWebhooks.
+    pub project_webhooks: UnboundedSender<ObjectKey>,
+    /// Over connections.
+    pub connections: UnboundedSender<ConnectionKey>,
+}
+
+impl Triggers {
+    /// Asks for a pass over a user of something that changed.
+    pub fn user(&self, user: User) {
+        match user {
+            User::ProjectWebhook(key) => self.project_webhook(key),
+            User::Connection(key) => self.connection(key),
+        }
+    }
+
+    /// Asks for a pass over a ProjectWebhook.
+    pub fn project_webhook(&self, key: ObjectKey) {
+        // The receiver is gone only when the process is stopping.
+        let _ = self.project_webhooks.unbounded_send(key);
+    }
+
+    /// Asks for a pass over a connection.
+    pub fn connection(&self, key: ConnectionKey) {
+        let _ = self.connections.unbounded_send(key);
+    }
+}

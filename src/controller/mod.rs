@@ -1,0 +1,14 @@
+//! Kubernetes: what triggers passes, what they read and write there, and the order of their steps.
+
+pub mod connection;
+pub mod connections;
+pub mod context;
+pub mod driver;
+pub mod index;
+pub mod operator;
+pub mod project_webhook;
+pub mod publish;
+pub mod refuse;
+pub mod snapshot;
+pub mod sources;
+pub mod wiring;

@@ -1,0 +1,387 @@
+//! The operator from start to stop: puts the rooms together, waits for what must be there, and drains at the end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures::StreamExt;
+use futures::channel::mpsc::unbounded;
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use kube::api::{ListParams, PostParams};
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::{Api, Client, CustomResourceExt, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::connection::{self, ConnectionObject};
+use super::connections::Connections;
+use super::context::{Clock, Context, Settings, Triggers};
+use super::driver::{Driver, Kind};
+use super::index::{ConnectionKey, Index, object_key};
+use super::project_webhook::ProjectWebhookKind;
+use super::refuse::kubernetes;
+use super::snapshot::Snapshots;
+use super::sources::{SourceKind, Sources};
+use super::wiring::{Observer, Router, Watch, follow, follow_sources, queue, run};
+use crate::api::connection::{ClusterConnection, Connection};
+use crate::api::project_webhook::{ConnectionKind, ProjectWebhook};
+use crate::domain::marker::ClusterId;
+use crate::domain::pattern::UrlPattern;
+use crate::ops::metrics::Metrics;
+use crate::ops::server::{Health, Server};
+use crate::remote::gate::{Open, cut};
+
+/// What was asked for on the command line.
+#[derive(Debug)]
+pub struct Asked {
+    /// `--allowed-endpoint`.
+    pub endpoints: Vec<UrlPattern>,
+    /// `--allowed-receiver`.
+    pub receivers: Vec<UrlPattern>,
+    /// `--cluster-id`.
+    pub cluster: Option<String>,
+    /// `--ownership-marker`.
+    pub marking: bool,
+    /// `--settle-time`.
+    pub settle: Option<Duration>,
+    /// `--watch-namespace`.
+    pub watch_namespaces: Vec<String>,
+    /// `--namespace`.
+    pub namespace: Option<String>,
+    /// `--resync-interval`.
+    pub resync: Duration,
+    /// `--max-concurrent`.
+    pub max_concurrent: u16,
+    /// `--http-addr`.
+    pub http_addr: SocketAddr,
+}
+
+/// How long passes under way may go on after a signal, before their calls are cut.
+const DRAIN: Duration = Duration::from_secs(8);
+/// How long they may take to end after that; together less than the 10 seconds that are promised.
+const CUT: Duration = Duration::from_millis(1500);
+/// A pass that is under way for longer is stalled: `/healthz` says so.
+const STALLED: Duration = Duration::from_secs(600);
+/// How often what is missing at the start is looked for.
+const RETRY: Duration = Duration::from_secs(1);
+/// Where Kubernetes tells a pod its namespace.
+const POD_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// It can't start.
+pub async fn operate(asked: Asked) -> anyhow::Result<()> {
+    let (stopping, stop) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("stopping: no new pass begins");
+        stopping.send_replace(true);
+    });
+    let health = Health::new(STALLED);
+    let metrics = Arc::new(Metrics::new());
+    let starting = health.not_ready("starting");
+    let server = Server::bind(asked.http_addr, health.clone(), Arc::clone(&metrics))
+        .await
+        .with_context(|| format!("--http-addr {} can't be served", asked.http_addr))?;
+    let server = tokio::spawn(server.serve(stopped(stop.clone())));
+    tokio::select! {
+        result = work(asked, health, metrics, stop.clone(), starting) => result?,
+        // Before anything is under way there is nothing to drain.
+        () = stopped_before_work(stop.clone()) => {}
+    }
+    server.abort();
+    Ok(())
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // The sender lives as long as the process waits for a signal.
+    let _ = stop.wait_for(|stopping| *stopping).await;
+}
+
+/// `work` ends by itself once it is under way; this bounds the whole drain.
+async fn stopped_before_work(stop: watch::Receiver<bool>) {
+    stopped(stop).await;
+    tokio::time::sleep(DRAIN + CUT).await;
+}
+
+async fn work(
+    asked: Asked,
+    health: Health,
+    metrics: Arc<Metrics>,
+    stop: watch::Receiver<bool>,
+    starting: crate::ops::server::NotReady,
+) -> anyhow::Result<()> {
+    let client = Client::try_default().await.context("no cluster: run in a pod, or set KUBECONFIG")?;
+    let settings = tokio::select! {
+        settings = settings(&client, asked) => settings?,
+        () = stopped(stop.clone()) => return Ok(()),
+    };
+    tokio::select! {
+        () = wait_for_crds(&client, &settings, &health) => {}
+        () = stopped(stop.clone()) => return Ok(()),
+    }
+    drop(starting);
+    serve(client, settings, health, metrics, stop).await;
+    Ok(())
+}
+
+async fn settings(client: &Client, asked: Asked) -> anyhow::Result<Settings> {
+    let namespaces = Api::<Namespace>::all(client.clone());
+    let cluster = match asked.cluster {
+        Some(id) => id,
+        None => {
+            let system = namespaces.get_metadata("kube-system").await.map_err(|error| anyhow::anyhow!(kubernetes(&error)));
+            let system = system.context("the UID of namespace kube-system can't be read; set --cluster-id")?;
+            system.uid().context("namespace kube-system has no UID; set --cluster-id")?
+        }
+    };
+    let of_pod = || std::fs::read_to_string(POD_NAMESPACE).ok().map(|text| text.trim().to_owned());
+    let namespace = asked.namespace.or_else(of_pod).unwrap_or_else(|| "hookwright".into());
+    ensure_namespace(&namespaces, &namespace).await?;
+    tracing::info!(cluster, namespace, "version {}", env!("CARGO_PKG_VERSION"));
+    Ok(Settings {
+        cluster: ClusterId(cluster),
+        marking: asked.marking,
+        settle: asked.settle,
+        resync: asked.resync,
+        endpoints: asked.endpoints,
+        receivers: asked.receivers,
+        namespace,
+        watch_namespaces: asked.watch_namespaces,
+        max_concurrent: asked.max_concurrent,
+    })
+}
+
+/// Creates the operator's namespace if it is missing. Where that may not even be looked at, it is taken to be there:
+/// the operator's own Role would be in it.
+async fn ensure_namespace(namespaces: &Api<Namespace>, name: &str) -> anyhow::Result<()> {
+    let mut namespace = Namespace::default();
+    namespace.metadata.name = Some(name.to_owned());
+    match namespaces.get_metadata_opt(name).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => match namespaces.create(&PostParams::default(), &namespace).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(anyhow::anyhow!(kubernetes(&error))).with_context(|| format!("namespace {name} can't be created")),
+        },
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            tracing::info!("namespace {name} may not be looked at; taking it to be there");
+            Ok(())
+        }
+        Err(error) => Err(anyhow::anyhow!(kubernetes(&error))).with_context(|| format!("namespace {name} can't be read")),
+    }
+}
+
+/// Waits for each kind to be served; `/readyz` says for which.
+async fn wait_for_crds(client: &Client, settings: &Settings, health: &Health) {
+    let namespace = settings.watch_namespaces.first().cloned();
+    wait_for_crd::<ProjectWebhook>(scoped(client, namespace.as_deref()), health).await;
+    wait_for_crd::<Connection>(scoped(client, namespace.as_deref()), health).await;
+    if namespace.is_none() {
+        wait_for_crd::<ClusterConnection>(Api::all(client.clone()), health).await;
+    }
+}
+
+async fn wait_for_crd<K>(api: Api<K>, health: &Health)
+where
+    K: Resource<DynamicType = ()> + CustomResourceExt + Clone + std::fmt::Debug + DeserializeOwned,
+{
+    let mut missing = None;
+    loop {
+        match api.list_metadata(&ListParams::default().limit(1)).await {
+            Ok(_) => return,
+            Err(error) => {
+                let name = K::crd_name();
+                let why = match &error {
+                    kube::Error::Api(status) if status.code == 404 => format!("waiting for CRD {name}: apply crds/"),
+                    error => format!("waiting for {name} to be served: {}", kubernetes(error)),
+                };
+                if missing.is_none() {
+                    tracing::warn!("{why}");
+                }
+                missing = Some(health.not_ready(why));
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// Everything at work, until `stop` and the drain after it.
+async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<Metrics>, stop: watch::Receiver<bool>) {
+    let scopes: Vec<Option<String>> = if settings.watch_namespaces.is_empty() {
+        vec![None]
+    } else {
+        settings.watch_namespaces.iter().cloned().map(Some).collect()
+    };
+    let per_scope = (settings.max_concurrent / u16::try_from(scopes.len()).unwrap_or(u16::MAX)).max(1);
+    let (cut_handle, cut) = cut();
+    let connections: Vec<_> = scopes.iter().map(|scope| Watch::<Connection>::new(scoped(&client, scope.as_deref()))).collect();
+    let cluster = scopes[0].is_none().then(|| Watch::<ClusterConnection>::new(Api::all(client.clone())));
+    let webhooks: Vec<_> = scopes.iter().map(|scope| Watch::<ProjectWebhook>::new(scoped(&client, scope.as_deref()))).collect();
+    let (project_webhooks, requested_webhooks) = unbounded();
+    let (to_connections, requested_connections) = unbounded();
+    let reporter = Reporter { controller: "hookwright.dev/operator".into(), instance: std::env::var("HOSTNAME").ok() };
+    let context = Arc::new(Context {
+        sources: Sources::new(client.clone()),
+        connections: Connections::new(
+            connections.iter().map(|watch| watch.store.clone()).collect(),
+            cluster.as_ref().map(|watch| watch.store.clone()),
+            cut,
+            Arc::new(Open),
+        ),
+        clock: Clock::start(),
+        snapshots: Snapshots::default(),
+        index: Arc::new(Index::new(settings.cluster.clone())),
+        metrics,
+        health,
+        recorder: Recorder::new(client.clone(), reporter),
+        triggers: Triggers { project_webhooks, connections: to_connections },
+        settings,
+        client,
+    });
+    watch_sources(&context, &scopes);
+    let mut running = vec![];
+    let route = start_webhooks(&context, scopes.iter().cloned().zip(webhooks), per_scope, &stop, &mut running);
+    tokio::spawn(requested_webhooks.for_each(move |key| {
+        route.send(&key);
+        std::future::ready(())
+    }));
+    let namespaced = start_connections(&context, scopes.iter().cloned().zip(connections), &stop, &mut running);
+    let clustered = start_connections(&context, cluster.into_iter().map(|watch| (None, watch)), &stop, &mut running);
+    tokio::spawn(requested_connections.for_each(move |key: ConnectionKey| {
+        match key.kind {
+            ConnectionKind::Connection => namespaced.send(&key.key),
+            ConnectionKind::ClusterConnection => clustered.send(&key.key),
+        }
+        std::future::ready(())
+    }));
+    tracing::info!("watching");
+    let mut drained = Box::pin(join_all(running));
+    tokio::select! {
+        _ = &mut drained => return,
+        () = stopped(stop) => {}
+    }
+    if tokio::time::timeout(DRAIN, &mut drained).await.is_err() {
+        tracing::warn!("passes are still under way; cutting their calls");
+        cut_handle.cut();
+        let _ = tokio::time::timeout(CUT, drained).await;
+    }
+}
+
+/// One watch of metadata per scope and kind. Nothing is kept until all of them see every change.
+fn watch_sources(context: &Arc<Context>, scopes: &[Option<String>]) {
+    let lists = Arc::new(std::sync::atomic::AtomicUsize::new(scopes.len() * 2));
+    for scope in scopes {
+        let ready = || {
+            let (context, lists) = (Arc::clone(context), Arc::clone(&lists));
+            move || {
+                if lists.fetch_sub(1, std::sync::atomic::Ordering::AcqRel) == 1 {
+                    context.sources.watched();
+                }
+            }
+        };
+        let secrets: Api<PartialObjectMeta<Secret>> = scoped(&context.client, scope.as_deref());
+        tokio::spawn(follow_sources(Arc::clone(context), SourceKind::Secret, scope.clone(), secrets, ready()));
+        let maps: Api<PartialObjectMeta<ConfigMap>> = scoped(&context.client, scope.as_deref());
+        tokio::spawn(follow_sources(Arc::clone(context), SourceKind::ConfigMap, scope.clone(), maps, ready()));
+    }
+}
+
+struct Webhooks(Arc<Driver<ProjectWebhookKind>>);
+
+impl Observer<ProjectWebhook> for Webhooks {
+    fn applied(&self, object: &ProjectWebhook) {
+        let context = self.0.context();
+        if let Some(connection) = context.index.applied(object) {
+            context.triggers.connection(connection);
+        }
+    }
+
+    fn deleted(&self, object: &ProjectWebhook) {
+        let context = self.0.context();
+        if let Some(connection) = context.index.deleted(&object_key(object)) {
+            context.triggers.connection(connection);
+        }
+        self.0.gone(object);
+    }
+}
+
+fn start_webhooks(
+    context: &Arc<Context>,
+    scopes: impl Iterator<Item = (Option<String>, Watch<ProjectWebhook>)>,
+    concurrency: u16,
+    stop: &watch::Receiver<bool>,
+    running: &mut Vec<JoinHandle<()>>,
+) -> Router<<ProjectWebhookKind as Kind>::Object> {
+    let driver = Arc::new(Driver::<ProjectWebhookKind>::new(Arc::clone(context)));
+    let mut routes = vec![];
+    for (scope, watch) in scopes {
+        let (sender, receiver) = queue();
+        routes.push((scope, sender.clone()));
+        let store = watch.store.clone();
+        tokio::spawn(follow(watch, Arc::new(Webhooks(Arc::clone(&driver))), sender));
+        let driver = Arc::clone(&driver);
+        let pass = move |object| {
+            let driver = Arc::clone(&driver);
+            async move { driver.reconcile(object).await }
+        };
+        running.push(tokio::spawn(run(store, receiver, concurrency, stopped(stop.clone()), pass)));
+    }
+    Router::new(routes)
+}
+
+struct ConnectionUsers(Arc<Context>);
+
+impl<K: ConnectionObject> Observer<K> for ConnectionUsers {
+    fn applied(&self, object: &K) {
+        // Users wait for a connection that is missing, or follow one that changes.
+        for user in self.0.index.users_of(&object.connection_key()) {
+            self.0.triggers.project_webhook(user);
+        }
+    }
+
+    fn deleted(&self, object: &K) {
+        connection::forget(&self.0, &object.connection_key());
+    }
+}
+
+fn start_connections<K: ConnectionObject>(
+    context: &Arc<Context>,
+    scopes: impl Iterator<Item = (Option<String>, Watch<K>)>,
+    stop: &watch::Receiver<bool>,
+    running: &mut Vec<JoinHandle<()>>,
+) -> Router<K> {
+    const CONCURRENCY: u16 = 8;
+    let mut routes = vec![];
+    for (scope, watch) in scopes {
+        let (sender, receiver) = queue();
+        routes.push((scope, sender.clone()));
+        let store = watch.store.clone();
+        tokio::spawn(follow(watch, Arc::new(ConnectionUsers(Arc::clone(context))), sender));
+        let context = Arc::clone(context);
+        let pass = move |object: Arc<K>| {
+            let context = Arc::clone(&context);
+            async move { connection::reconcile(&context, object.as_ref()).await }
+        };
+        running.push(tokio::spawn(run(store, receiver, CONCURRENCY, stopped(stop.clone()), pass)));
+    }
+    Router::new(routes)
+}

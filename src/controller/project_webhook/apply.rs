@@ -1,0 +1,186 @@
+//! IO: one write to the remote, after the intent to make it is on the object.
+
+use serde_json::json;
+
+use super::observe::call_failed;
+use super::{Observed, ProjectWebhookKind, Resolved, intent};
+use crate::api::CREATING;
+use crate::api::condition::Reason;
+use crate::controller::context::Clock;
+use crate::controller::driver::{Kind, Pass};
+use crate::controller::publish;
+use crate::controller::refuse::Halt;
+use crate::domain::compare::Field;
+use crate::domain::desired::{Changes, Desired};
+use crate::domain::identify::candidates;
+use crate::domain::ids::WebhookId;
+use crate::domain::intent::Creating;
+use crate::domain::marker::Marker;
+use crate::domain::memory::Creation;
+use crate::domain::observed::Webhook;
+use crate::domain::plan::Write;
+use crate::domain::status::{Finding, Outcome};
+use crate::remote::app_maker::NewWebhook;
+use crate::remote::error::{Fault, RemoteError};
+
+type PwhPass<'a> = Pass<'a, ProjectWebhookKind>;
+
+pub(super) async fn apply(
+    pass: &mut PwhPass<'_>,
+    resolved: &Resolved,
+    desired: &Desired,
+    observed: &Observed,
+    write: Write,
+) -> Result<(), Halt> {
+    let _writing = resolved.project.writing();
+    match write {
+        Write::Create { replaces, .. } => create(pass, resolved, desired, observed, replaces.is_some()).await,
+        Write::Update { id, changes, fields } => update(pass, resolved, observed, id, &changes, &fields).await,
+        Write::RemoveDuplicate { id, keep } => {
+            name_before_removal(pass, observed, keep).await?;
+            delete(pass, resolved, id).await?;
+            pass.context.metrics.duplicate_removed(ProjectWebhookKind::KIND);
+            Ok(())
+        }
+        Write::Delete { id } => delete(pass, resolved, id).await,
+        Write::Unmark { id, changes } => unmark(pass, resolved, id, &changes).await,
+    }
+}
+
+/// The POST. Its answer never says which webhook it made: the next LIST does.
+async fn create(
+    pass: &mut PwhPass<'_>,
+    resolved: &Resolved,
+    desired: &Desired,
+    observed: &Observed,
+    replacing: bool,
+) -> Result<(), Halt> {
+    announce(pass, desired, observed).await?;
+    let marker = Marker::of(&pass.context.settings.cluster, &pass.key);
+    let webhook = NewWebhook::new(desired, pass.context.settings.marking.then_some(&marker));
+    let answer = resolved.live.app_maker.create(&resolved.path, &webhook).await;
+    let now = written(pass);
+    let unclear = answer.as_ref().is_err_and(RemoteError::ambiguous);
+    if let Some(memory) = pass.memory.decisions.as_mut() {
+        memory.creation = if answer.is_ok() || unclear { Creation::Pending { since: now } } else { Creation::Settled };
+        memory.replaced |= replacing;
+        if answer.is_ok() {
+            memory.unseen_creations += 1;
+            memory.accepted = Some(resolved.basis.clone());
+        }
+    }
+    match answer {
+        // It may have taken effect: the look that follows tells, and until then nothing is written again.
+        Err(error) if unclear && !error.is_own_stop() => {
+            tracing::warn!(object = %pass.key, "a creation has no clear answer, looking for it: {error}");
+            Ok(())
+        }
+        other => other.map_err(|error| call_failed(pass, resolved, &error, Reason::ProjectNotFound)),
+    }
+}
+
+/// The intent: finalizer and annotation, before the POST. After a crash they tell that something may be there, and
+/// what was there before.
+async fn announce(pass: &mut PwhPass<'_>, desired: &Desired, observed: &Observed) -> Result<(), Halt> {
+    let after = pass.status.webhook_id.as_deref().and_then(|id| id.parse().ok());
+    let creating = Creating { after, candidates: candidates(desired, &observed.view()) };
+    if intent(pass).creating.as_ref() != Some(&creating) || !intent(pass).held {
+        publish::hold(pass, json!({ CREATING: creating.to_annotation() })).await?;
+        pass.memory.creating = Some(creating);
+    }
+    Ok(())
+}
+
+async fn update(
+    pass: &mut PwhPass<'_>,
+    resolved: &Resolved,
+    observed: &Observed,
+    id: WebhookId,
+    changes: &Changes,
+    fields: &[Field],
+) -> Result<(), Halt> {
+    if !intent(pass).held {
+        publish::hold(pass, json!({})).await?;
+    }
+    let before = find(observed, id).map(Webhook::fingerprint);
+    let answer = resolved.live.app_maker.update(&resolved.path, id, changes).await;
+    let now = written(pass);
+    if is_gone(&answer) {
+        return Ok(());
+    }
+    answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?;
+    let drifted = pass.status.applied.as_ref() == Some(&resolved.basis);
+    if let Some(memory) = pass.memory.decisions.as_mut() {
+        memory.corrected(fields);
+        memory.last_update = before.map(|before| (now, before));
+        if changes.headers.is_some() {
+            memory.accepted = Some(resolved.basis.clone());
+        }
+    }
+    if drifted {
+        pass.context.metrics.corrected(ProjectWebhookKind::KIND);
+    }
+    Ok(())
+}
+
+/// DELETE; 404 is success.
+pub(super) async fn delete(pass: &mut PwhPass<'_>, resolved: &Resolved, id: WebhookId) -> Result<(), Halt> {
+    let answer = resolved.live.app_maker.delete(&resolved.path, id).await;
+    written(pass);
+    answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?;
+    pass.memory.done.deleted.insert(id);
+    Ok(())
+}
+
+/// Takes our marker off. Whatever the remote does with it, this is tried once.
+pub(super) async fn unmark(
+    pass: &mut PwhPass<'_>,
+    resolved: &Resolved,
+    id: WebhookId,
+    changes: &Changes,
+) -> Result<(), Halt> {
+    pass.memory.done.unmarked.insert(id);
+    let answer = resolved.live.app_maker.update(&resolved.path, id, changes).await;
+    written(pass);
+    if is_gone(&answer) {
+        return Ok(());
+    }
+    answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))
+}
+
+/// Before one of two webhooks is deleted, status names the one that stays: a crash in between must not leave a status
+/// that points to nothing.
+async fn name_before_removal(pass: &mut PwhPass<'_>, observed: &Observed, keep: WebhookId) -> Result<(), Halt> {
+    let Some(webhook) = find(observed, keep) else { return Ok(()) };
+    if pass.status.webhook_id.as_deref() == Some(keep.to_string().as_str()) {
+        return Ok(());
+    }
+    let ownership = crate::api::project_webhook::Ownership::Created;
+    let outcome = Outcome {
+        reason: Reason::Progressing,
+        message: "removing a second webhook of this object".into(),
+        finding: Finding::Present { webhook: Box::new(webhook.clone()), ownership, differences: vec![] },
+        basis: None,
+        recurring: None,
+        wrote: pass.wrote,
+    };
+    ProjectWebhookKind::hold(pass, &outcome).await?;
+    let status = ProjectWebhookKind::next_status(pass, &outcome, &Clock::time());
+    publish::status(pass, status).await
+}
+
+/// A LIST that is to show this write has to begin after now.
+fn written(pass: &mut PwhPass<'_>) -> crate::domain::time::Moment {
+    pass.memory.look_after = pass.context.clock.now();
+    pass.memory.look_after
+}
+
+fn find(observed: &Observed, id: WebhookId) -> Option<&Webhook> {
+    let looked_up = observed.looked_up.as_ref().and_then(|(_, webhook)| webhook.as_ref());
+    observed.snapshot.webhooks.iter().chain(looked_up).find(|webhook| webhook.id == id)
+}
+
+/// Somebody else deleted it in between: the next look decides what that means.
+fn is_gone(answer: &Result<(), RemoteError>) -> bool {
+    answer.as_ref().is_err_and(|error| matches!(error.fault, Fault::NotFound(_)))
+}

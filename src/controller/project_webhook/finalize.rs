@@ -1,0 +1,222 @@
+//! IO: the pass over a ProjectWebhook that is being deleted. Spec and receiver are not looked at; endpoint and tenancy
+//! are, because a deletion calls the remote too.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
+use kube::runtime::events::EventType;
+use kube::{Api, ResourceExt};
+
+use super::apply::{delete, unmark};
+use super::observe::{accepted, admit, call_failed};
+use super::resolve::{connection, project_path};
+use super::{Observed, ProjectWebhookKind, Resolved, case, decisions};
+use crate::api::FINALIZER;
+use crate::api::condition::{Class, Reason};
+use crate::api::project_webhook::{DeletionPolicy, ManagementPolicy};
+use crate::controller::connections::{Live, admits};
+use crate::controller::driver::{Kind, Pass};
+use crate::controller::index::ConnectionKey;
+use crate::controller::publish;
+use crate::controller::refuse::Halt;
+use crate::controller::snapshot::{FRESH, Snapshot};
+use crate::domain::deletion::{DeletionPlan, effective_policy, plan_deletion};
+use crate::domain::ids::{ProjectPath, WebhookId};
+use crate::domain::memory::Basis;
+use crate::domain::plan::{Timing, Write};
+use crate::domain::refusal::{Refusal, Retry};
+use crate::domain::status::{Finding, Outcome};
+use crate::domain::time::Moment;
+use crate::remote::error::Fault;
+use crate::remote::pace::Priority;
+
+type PwhPass<'a> = Pass<'a, ProjectWebhookKind>;
+
+/// Looks and writes of one deletion.
+const MAX_STEPS: usize = 32;
+
+pub(super) async fn finalize(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
+    if !pass.object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+        // Nothing of ours was ever at the remote, or it is settled: nobody needs to be called.
+        pass.released = true;
+        return Ok(progressing("nothing is left to do".into()));
+    }
+    match clean_up(pass).await {
+        Err(Halt::Refused(refusal)) => blocked(pass, refusal).await,
+        other => other,
+    }
+}
+
+/// What has to happen at the remote, step by step.
+async fn clean_up(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
+    let path = project_path(pass)?;
+    let live = usable_connection(pass, &path).await?;
+    let resolved = resolved(pass, live, path);
+    let mut ask = None;
+    for _ in 0..MAX_STEPS {
+        let observed = look(pass, &resolved, ask).await?;
+        let case = case(pass, resolved.basis.clone());
+        decisions(&mut pass.memory, &case, observed.snapshot.begun, pass.object);
+        let Some(memory) = &pass.memory.decisions else { break };
+        let policy = pass.object.spec.deletion_policy;
+        match plan_deletion(&case, policy, &observed.view(), memory, &pass.memory.done, resolved.timing) {
+            DeletionPlan::Ask(id) => ask = Some(id),
+            DeletionPlan::Write(write) => {
+                tracing::info!(object = %pass.key, "{write}");
+                write_once(pass, &resolved, write).await?;
+            }
+            DeletionPlan::Wait(again) => {
+                pass.again = Some(again);
+                return Ok(progressing("being deleted; a creation has no clear result yet, waiting to see what there is to delete".into()));
+            }
+            DeletionPlan::Release { orphans } => {
+                release(pass, &orphans, "it is left at the remote").await?;
+                return Ok(progressing("nothing is left to do".into()));
+            }
+        }
+    }
+    Err(Halt::Retry("the remote keeps changing while webhooks are deleted there".into()))
+}
+
+async fn write_once(pass: &mut PwhPass<'_>, resolved: &Resolved, write: Write) -> Result<(), Halt> {
+    let _writing = resolved.project.writing();
+    let text = write.to_string();
+    match write {
+        Write::Delete { id } => delete(pass, resolved, id).await?,
+        Write::Unmark { id, changes } => unmark(pass, resolved, id, &changes).await?,
+        // `plan_deletion` makes no others; nothing is written for them.
+        Write::Create { .. } | Write::Update { .. } | Write::RemoveDuplicate { .. } => return Ok(()),
+    }
+    publish::event(pass, EventType::Normal, "RemoteChanged", text).await;
+    Ok(())
+}
+
+/// The connection as it is, or as it was last used: when everything is deleted together, its Secret often goes first.
+async fn usable_connection(pass: &PwhPass<'_>, path: &ProjectPath) -> Result<Arc<Live>, Halt> {
+    let refusal = match connection(pass, path).await {
+        Err(Halt::Refused(refusal)) => refusal,
+        other => return other,
+    };
+    let gone = matches!(refusal.reason, Reason::ConnectionNotFound | Reason::ConnectionNotReady);
+    let key = ConnectionKey::of(&pass.object.spec.connection_ref, &pass.key.namespace);
+    match pass.context.connections.last_seen(&key) {
+        Some(live) if gone => {
+            admits(pass.context, &key, &live.declared.tenancy, &pass.key.namespace, path).await?;
+            Ok(live)
+        }
+        _ => Err(refusal.into()),
+    }
+}
+
+/// What the shared steps need, without anything of the spec that a deletion does not look at.
+fn resolved(pass: &PwhPass<'_>, live: Arc<Live>, path: ProjectPath) -> Resolved {
+    let settle = pass.context.settings.settle_for(live.timeout);
+    Resolved {
+        project: pass.context.snapshots.project(&live.key, path),
+        path,
+        url: String::new(),
+        url_field: "",
+        headers: vec![],
+        basis: Basis { generation: pass.object.metadata.generation.unwrap_or_default(), secrets: BTreeMap::new() },
+        timing: Timing { settle, interval: ProjectWebhookKind::resync_interval(pass) },
+        live,
+    }
+}
+
+/// A fresh LIST. A project that is gone has no webhooks: then the recorded one is asked for by its id.
+async fn look(pass: &mut PwhPass<'_>, resolved: &Resolved, ask: Option<WebhookId>) -> Result<Observed, Halt> {
+    admit(pass, &resolved.live)?;
+    let Resolved { live, path, project, .. } = resolved;
+    let clock = &pass.context.clock;
+    let now = clock.now();
+    let fresh = Moment::since_start(now.since(Moment::default()).saturating_sub(FRESH));
+    let begun_after = fresh.max(pass.memory.look_after);
+    let snapshot = match project.list(live, path, begun_after, Priority::Urgent, clock).await {
+        Ok(snapshot) => snapshot,
+        Err(failed) if matches!(failed.error.fault, Fault::NotFound(_)) => {
+            Arc::new(Snapshot { webhooks: vec![], begun: now })
+        }
+        Err(failed) => return Err(call_failed(pass, resolved, &failed.error, Reason::ProjectNotFound)),
+    };
+    accepted(pass, live);
+    let looked_up = match ask {
+        None => None,
+        Some(id) => {
+            let answer = live.app_maker.get(path, id, Priority::Urgent).await;
+            Some((id, answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?))
+        }
+    };
+    Ok(Observed { snapshot, looked_up })
+}
+
+/// The clean-up can't go on. Where the object is to be orphaned anyway, or its namespace is going, it ends here; else
+/// the object says why, and what the ways out are.
+async fn blocked(pass: &mut PwhPass<'_>, refusal: Refusal) -> Result<Outcome, Halt> {
+    let recorded = pass.status.webhook_id.as_deref().and_then(|id| id.parse::<WebhookId>().ok());
+    let ownership = pass.status.ownership;
+    let orphan = effective_policy(pass.object.spec.deletion_policy, ownership) == DeletionPolicy::Orphan
+        || pass.object.spec.management_policy == ManagementPolicy::Observe;
+    let orphans: Vec<_> = recorded.into_iter().collect();
+    if orphan {
+        release(pass, &orphans, &format!("it is left at the remote, with its marker, because {}", refusal.message)).await?;
+        return Ok(progressing("nothing is left to do".into()));
+    }
+    if refusal.reason.class() == Class::Mending && !is_missing(refusal.reason) {
+        let message = format!("being deleted; {}", refusal.message);
+        return Err(Refusal { message, ..refusal }.into());
+    }
+    if is_going(pass).await? {
+        release(pass, &orphans, &format!("its namespace is going, and {}", refusal.message)).await?;
+        return Ok(progressing("nothing is left to do".into()));
+    }
+    let message = format!(
+        "the remote webhook can't be deleted: {}. Mend that, or set spec.deletionPolicy: Orphan to leave the webhook at the \
+         remote",
+        refusal.message
+    );
+    let retry = if refusal.retry == Retry::OnChange { Retry::After(Duration::from_secs(60)) } else { refusal.retry };
+    Err(Refusal { reason: Reason::DeletionBlocked, message, retry }.into())
+}
+
+/// Whether something that only a person can bring back is missing.
+fn is_missing(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::ConnectionNotFound | Reason::ConnectionNotReady | Reason::SecretNotFound | Reason::ConfigMapNotFound
+    )
+}
+
+async fn is_going(pass: &PwhPass<'_>) -> Result<bool, Halt> {
+    let found = Api::<Namespace>::all(pass.context.client.clone()).get_metadata_opt(&pass.key.namespace).await?;
+    Ok(found.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
+}
+
+/// Removes the finalizer. What stays at the remote is told first: on the object, or in the operator's namespace where
+/// the object's takes no Events any more.
+async fn release(pass: &mut PwhPass<'_>, orphans: &[WebhookId], why: &str) -> Result<(), Halt> {
+    for id in orphans {
+        let note = format!("webhook {id} of ProjectWebhook {} is orphaned: {why}", pass.key);
+        tracing::warn!(object = %pass.key, webhook = %id, "{note}");
+        pass.context.metrics.orphaned(ProjectWebhookKind::KIND);
+        if is_going(pass).await? {
+            let namespace = &pass.context.settings.namespace;
+            let on = ObjectReference {
+                api_version: Some("v1".into()),
+                kind: Some("Namespace".into()),
+                name: Some(namespace.clone()),
+                namespace: Some(namespace.clone()),
+                ..ObjectReference::default()
+            };
+            publish::event_on(pass.context, &on, EventType::Warning, "Orphaned", note).await;
+        } else {
+            publish::event(pass, EventType::Warning, "Orphaned", note).await;
+        }
+    }
+    publish::release(pass).await
+}
+
+fn progressing(message: String) -> Outcome {
+    Outcome { reason: Reason::Progressing, message, finding: Finding::Unknown, basis: None, recurring: None, wrote: false }
+}

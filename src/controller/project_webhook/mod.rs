@@ -1,0 +1,267 @@
+//! The steps of a pass over a ProjectWebhook.
+
+mod apply;
+mod finalize;
+mod observe;
+mod resolve;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::ResourceExt;
+
+use super::connections::Live;
+use super::context::Context;
+use super::driver::{Kind, Pass, Step};
+use super::index::{User, age};
+use super::publish;
+use super::refuse::Halt;
+use super::snapshot::{Project, Snapshot};
+use crate::api::condition::Reason;
+use crate::api::project_webhook::{ManagementPolicy, Ownership, ProjectWebhook, ProjectWebhookStatus};
+use crate::api::{CORRECT_DRIFT_REQUESTED_AT, CREATING, FINALIZER, RECONCILE_REQUESTED_AT};
+use crate::domain::compare::Field;
+use crate::domain::deletion::Done;
+use crate::domain::desired::{Desired, header, header_set, receiver};
+use crate::domain::identify::{Case, Foreign, View};
+use crate::domain::ids::{ObjectKey, ProjectPath, WebhookId};
+use crate::domain::intent::{Creating, Intent};
+use crate::domain::marker::Marker;
+use crate::domain::memory::{Basis, Memory};
+use crate::domain::observed::Webhook;
+use crate::domain::pattern::receiver_allowed;
+use crate::domain::plan::{Plan, Rest, Timing, Write, conflict, plan};
+use crate::domain::refusal::Refusal;
+use crate::domain::schedule::parse_duration;
+use crate::domain::status::{Finding, Outcome, Requests, next_status};
+use crate::domain::time::Moment;
+use crate::ops::metrics::Kind as MetricsKind;
+
+/// References of a ProjectWebhook, resolved.
+pub struct Resolved {
+    live: Arc<Live>,
+    path: ProjectPath,
+    project: Arc<Project>,
+    url: String,
+    url_field: &'static str,
+    headers: Vec<(String, String)>,
+    basis: Basis,
+    timing: Timing,
+}
+
+/// What a pass saw of the remote.
+pub struct Observed {
+    snapshot: Arc<Snapshot>,
+    looked_up: Option<(WebhookId, Option<Webhook>)>,
+}
+
+impl Observed {
+    fn view(&self) -> View<'_> {
+        View {
+            webhooks: &self.snapshot.webhooks,
+            begun: self.snapshot.begun,
+            looked_up: self.looked_up.as_ref().map(|(id, webhook)| (*id, webhook.as_ref())),
+        }
+    }
+}
+
+/// What is remembered between passes.
+#[derive(Default)]
+pub struct Remembered {
+    /// What decisions need; absent until the first decision.
+    decisions: Option<Memory>,
+    /// A LIST has to have begun by then to show our last write.
+    look_after: Moment,
+    /// The intent as this process last wrote it, until the cache shows it.
+    creating: Option<Creating>,
+    /// What the deletion has done so far.
+    done: Done,
+}
+
+/// The kind.
+pub struct ProjectWebhookKind;
+
+impl Kind for ProjectWebhookKind {
+    type Object = ProjectWebhook;
+    type Status = ProjectWebhookStatus;
+    type Resolved = Resolved;
+    type Desired = Desired;
+    type Observed = Observed;
+    type Ask = WebhookId;
+    type Write = Write;
+    type Outcome = Outcome;
+    type Memory = Remembered;
+
+    const KIND: MetricsKind = MetricsKind::ProjectWebhook;
+
+    fn status(object: &ProjectWebhook) -> Option<&ProjectWebhookStatus> {
+        object.status.as_ref()
+    }
+
+    fn conditions(status: &ProjectWebhookStatus) -> &[Condition] {
+        &status.conditions
+    }
+
+    fn is_suspended(object: &ProjectWebhook) -> bool {
+        object.spec.suspend
+    }
+
+    async fn resolve(pass: &Pass<'_, Self>) -> Result<Resolved, Halt> {
+        resolve::resolve(pass).await
+    }
+
+    fn desired(pass: &Pass<'_, Self>, resolved: &Resolved) -> Result<Desired, Refusal> {
+        let spec = &pass.object.spec;
+        let url = receiver(&resolved.url, resolved.url_field)?;
+        if !url.url().is_some_and(|url| receiver_allowed(&pass.context.settings.receivers, url)) {
+            let message = format!(
+                "receiver {} matches none of the operator's --allowed-receiver patterns; use another receiver, or have the \
+                 operator's administrator allow it",
+                url.host()
+            );
+            return Err(Refusal::person(Reason::ReceiverNotAllowed, message));
+        }
+        let headers = resolved.headers.iter().map(|(name, value)| header(name, value.clone()));
+        Ok(Desired {
+            name: spec.name.clone().unwrap_or_else(|| pass.key.name.clone()),
+            url,
+            headers: header_set(headers.collect::<Result<Vec<_>, _>>()?)?,
+            active: spec.active,
+            events: spec.events.clone(),
+        })
+    }
+
+    async fn observe(pass: &mut Pass<'_, Self>, resolved: &Resolved, ask: Option<WebhookId>) -> Result<Observed, Halt> {
+        observe::observe(pass, resolved, ask).await
+    }
+
+    fn plan(
+        pass: &mut Pass<'_, Self>,
+        resolved: &Resolved,
+        desired: &Desired,
+        observed: &Observed,
+    ) -> Step<WebhookId, Write, Outcome> {
+        let case = case(pass, resolved.basis.clone());
+        let rivals = pass.context.index.rivals(&pass.key, resolved.live.endpoint.as_str(), resolved.path.project);
+        let memory = decisions(&mut pass.memory, &case, observed.snapshot.begun, pass.object);
+        let planned = plan(&case, desired, &observed.view(), &rivals, memory, resolved.timing);
+        let adopted = match &planned {
+            Plan::Write(Write::Update { id, .. }) => Some(*id),
+            Plan::Rest(Rest { webhook: Some((webhook, Ownership::Adopted)), .. }) => Some(webhook.id),
+            _ => None,
+        };
+        // What status does not record yet is reserved first: two objects may decide at the same time.
+        if let Some(id) = adopted.filter(|id| case.owned_id() != Some(*id))
+            && let Some(other) = pass.context.index.reserve(id, &pass.key)
+        {
+            return Step::Rest(Refusal::person(Reason::Conflict, conflict(id, &Foreign::ClaimedBy(other))).into());
+        }
+        let wrote = pass.wrote;
+        match planned {
+            Plan::Ask(id) => Step::Ask(id),
+            Plan::Write(write) => Step::Write(write),
+            Plan::Rest(rest) => {
+                pass.again = Some(rest.again.unwrap_or_else(|| resolved.project.until_due(pass.context.clock.now())));
+                Step::Rest(outcome(rest, case.basis, memory, wrote))
+            }
+        }
+    }
+
+    async fn apply(
+        pass: &mut Pass<'_, Self>,
+        resolved: &Resolved,
+        desired: &Desired,
+        observed: &Observed,
+        write: Write,
+    ) -> Result<(), Halt> {
+        apply::apply(pass, resolved, desired, observed, write).await
+    }
+
+    /// Before status records Created or Adopted, the finalizer is there.
+    async fn hold(pass: &mut Pass<'_, Self>, outcome: &Outcome) -> Result<(), Halt> {
+        let owns = matches!(outcome.finding, Finding::Present { ownership, .. } if ownership != Ownership::Observed);
+        let observes = pass.object.spec.management_policy == ManagementPolicy::Observe;
+        let going = pass.object.metadata.deletion_timestamp.is_some();
+        if owns && !observes && !going && !intent(pass).held {
+            publish::hold(pass, serde_json::json!({})).await?;
+        }
+        Ok(())
+    }
+
+    fn next_status(pass: &Pass<'_, Self>, outcome: &Outcome, now: &Time) -> ProjectWebhookStatus {
+        let generation = pass.object.metadata.generation.unwrap_or_default();
+        next_status(&pass.status, outcome, generation, &requests(pass.object), now)
+    }
+
+    fn resync_interval(pass: &Pass<'_, Self>) -> Duration {
+        let own = pass.object.spec.resync_interval.as_deref().and_then(parse_duration);
+        own.unwrap_or(pass.context.settings.resync)
+    }
+
+    async fn finalize(pass: &mut Pass<'_, Self>) -> Result<Outcome, Halt> {
+        finalize::finalize(pass).await
+    }
+
+    fn forget(context: &Context, key: &ObjectKey) {
+        context.sources.forget(&User::ProjectWebhook(key.clone()));
+        context.snapshots.forget(key);
+        context.index.release(key);
+    }
+}
+
+fn requests(object: &ProjectWebhook) -> Requests {
+    let annotation = |name: &str| object.annotations().get(name).cloned();
+    Requests { reconcile: annotation(RECONCILE_REQUESTED_AT), correct_drift: annotation(CORRECT_DRIFT_REQUESTED_AT) }
+}
+
+/// Finalizer and annotation, as the cache or this process' own newer write has them.
+fn intent(pass: &Pass<'_, ProjectWebhookKind>) -> Intent {
+    let written = pass.memory.creating.clone();
+    let held = written.is_some() || pass.object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    let annotation = || pass.object.annotations().get(CREATING).and_then(|annotation| Creating::parse(annotation));
+    Intent { held, creating: written.or_else(annotation) }
+}
+
+/// The object, as decisions see it.
+fn case(pass: &Pass<'_, ProjectWebhookKind>, basis: Basis) -> Case {
+    let spec = &pass.object.spec;
+    let status = pass.status.clone();
+    let requested = requests(pass.object).correct_drift;
+    Case {
+        key: pass.key.clone(),
+        age: age(pass.object),
+        marker: Marker::of(&pass.context.settings.cluster, &pass.key),
+        marking: pass.context.settings.marking,
+        management: spec.management_policy,
+        adoption: spec.adoption_policy,
+        pinned: spec.webhook_id.as_deref().and_then(|id| id.parse().ok()),
+        recorded: status.webhook_id.as_deref().and_then(|id| id.parse().ok()).zip(status.ownership),
+        intent: intent(pass),
+        basis,
+        applied: status.applied,
+        correction_requested: requested.is_some() && requested != status.last_handled_correct_drift_at,
+    }
+}
+
+/// The memory for decisions, begun with what the object tells of earlier processes.
+fn decisions<'a>(remembered: &'a mut Remembered, case: &Case, now: Moment, object: &ProjectWebhook) -> &'a mut Memory {
+    remembered.decisions.get_or_insert_with(|| {
+        let corrections = object.status.iter().flat_map(|status| &status.corrections);
+        let counts: BTreeMap<Field, u32> = corrections.filter_map(|c| Some((Field::parse(&c.field)?, c.count))).collect();
+        // They were counted for the spec and Secrets of then. If those were never applied, that is the present basis.
+        let unchanged = object.status.as_ref().is_some_and(|s| Some(s.observed_generation) == object.metadata.generation);
+        let counts = if unchanged { counts } else { BTreeMap::new() };
+        Memory::first_met(now, case.intent.is_open(case.owned_id()), counts, case.basis.clone())
+    })
+}
+
+fn outcome(rest: Rest<'_>, basis: Basis, memory: &Memory, wrote: bool) -> Outcome {
+    let Rest { reason, message, webhook, differences, again: _ } = rest;
+    let finding = match webhook {
+        Some((webhook, ownership)) => Finding::Present { webhook: Box::new(webhook.clone()), ownership, differences },
+        None => Finding::Absent,
+    };
+    Outcome { reason, message, finding, basis: Some(basis), recurring: Some(memory.recurring()), wrote }
+}

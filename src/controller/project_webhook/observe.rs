@@ -1,0 +1,121 @@
+//! IO: the project's shared LIST, and a GET for a webhook that it should show and does not.
+
+use super::{Observed, ProjectWebhookKind, Resolved};
+use crate::api::condition::Reason;
+use crate::controller::connections::{CREDENTIALS_REJECTED, Live};
+use crate::controller::driver::Pass;
+use crate::controller::refuse::{Halt, remote};
+use crate::controller::snapshot::{FRESH, Failed};
+use crate::domain::ids::WebhookId;
+use crate::domain::refusal::{Refusal, Retry};
+use crate::domain::secret::SecretText;
+use crate::domain::time::Moment;
+use crate::remote::error::{RemoteError, RetryClass};
+use crate::remote::pace::Priority;
+
+pub(super) async fn observe(
+    pass: &mut Pass<'_, ProjectWebhookKind>,
+    resolved: &Resolved,
+    ask: Option<WebhookId>,
+) -> Result<Observed, Halt> {
+    admit(pass, &resolved.live)?;
+    let (begun_after, priority) = wanted(pass, resolved);
+    let Resolved { live, path, project, .. } = resolved;
+    let clock = &pass.context.clock;
+    let snapshot = match project.list(live, path, begun_after, priority, clock).await {
+        Ok(snapshot) => snapshot,
+        Err(failed) => return Err(list_failed(pass, resolved, &failed)),
+    };
+    accepted(pass, live);
+    let looked_up = match ask {
+        None => None,
+        Some(id) => {
+            let answer = live.app_maker.get(path, id, Priority::Urgent).await;
+            Some((id, answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?))
+        }
+    };
+    Ok(Observed { snapshot, looked_up })
+}
+
+/// How new the LIST has to be. An object that is at rest takes what the project's timer brings; one that may write
+/// needs a fresh one; and one that has written, one that shows the write.
+fn wanted(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved) -> (Moment, Priority) {
+    let Resolved { path, project, basis, timing, .. } = resolved;
+    let now = pass.context.clock.now();
+    let due = project.due(&pass.key, timing.interval, path, now, &pass.context.metrics);
+    let written = pass.memory.look_after;
+    let requested = super::requests(pass.object);
+    let status = &pass.status;
+    let asked = status.last_handled_reconcile_at != requested.reconcile;
+    let at_rest = status.applied.as_ref() == Some(basis)
+        && !asked
+        && status.last_handled_correct_drift_at == requested.correct_drift;
+    let fresh = Moment::since_start(now.since(Moment::default()).saturating_sub(FRESH));
+    let base = match due {
+        Some(due) => due,
+        // Somebody asked to have it looked at: what is known already would be no answer.
+        None if asked && !pass.wrote => now,
+        None if at_rest => Moment::default(),
+        None => fresh,
+    };
+    let priority = if at_rest && !pass.wrote { Priority::Periodic } else { Priority::Urgent };
+    (base.max(written), priority)
+}
+
+/// Once the remote has rejected the credentials, one user at a time tries them again.
+pub(super) fn admit(pass: &Pass<'_, ProjectWebhookKind>, live: &Live) -> Result<(), Halt> {
+    live.credentials.admit(pass.context.clock.now(), &live.key).map_err(|again| {
+        let retry = Retry::After(again);
+        Refusal { reason: Reason::CredentialsRejected, message: CREDENTIALS_REJECTED.into(), retry }.into()
+    })
+}
+
+/// The remote took the credentials: if that is news, everybody goes on.
+pub(super) fn accepted(pass: &Pass<'_, ProjectWebhookKind>, live: &Live) {
+    if live.credentials.accept() {
+        pass.context.triggers.connection(live.key.clone());
+        for user in pass.context.index.users_of(&live.key) {
+            pass.context.triggers.project_webhook(user);
+        }
+    }
+}
+
+fn list_failed(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, failed: &Failed) -> Halt {
+    let halt = call_failed(pass, resolved, &failed.error, Reason::ProjectNotFound);
+    match halt {
+        // All users of the LIST come back together, when it is worth it.
+        Halt::Refused(refusal) if failed.error.retry() != RetryClass::Person => {
+            Refusal { retry: Retry::After(failed.again), ..refusal }.into()
+        }
+        other => other,
+    }
+}
+
+/// What a failed call means, for the object and for its connection.
+pub(super) fn call_failed(
+    pass: &Pass<'_, ProjectWebhookKind>,
+    resolved: &Resolved,
+    error: &RemoteError,
+    on_404: Reason,
+) -> Halt {
+    let live = &resolved.live;
+    if error.is_auth() {
+        let now = pass.context.clock.now();
+        if live.credentials.reject(now, &live.key) {
+            pass.context.triggers.connection(live.key.clone());
+        }
+        let retry = Retry::After(live.credentials.probe_in(now));
+        return Refusal { reason: Reason::CredentialsRejected, message: CREDENTIALS_REJECTED.into(), retry }.into();
+    }
+    remote(error, on_404, &secrets(resolved))
+}
+
+/// Everything that a message of the remote must not repeat.
+fn secrets(resolved: &Resolved) -> Vec<SecretText> {
+    let mut secrets: Vec<_> = resolved.headers.iter().map(|(_, value)| SecretText::new(value)).collect();
+    secrets.push(resolved.live.token.clone());
+    // The whole URL behind its scheme: if its host is repeated, nothing is lost by saying less.
+    let url = resolved.url.split_once("://").map_or(resolved.url.as_str(), |(_, rest)| rest);
+    secrets.extend(url.split_once(['/', '?', '#']).map(|(_, path)| SecretText::new(path)));
+    secrets
+}

@@ -1,0 +1,120 @@
+//! IO: connection, Secrets and ids of a ProjectWebhook. Nothing here calls the remote, so bad input costs no call.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{ProjectWebhookKind, Resolved};
+use crate::api::condition::{Class, Reason};
+use crate::api::source::KeyRef;
+use crate::controller::connections::{Live, admits, connect, value};
+use crate::controller::driver::{Kind, Pass};
+use crate::controller::index::{ConnectionKey, User};
+use crate::controller::refuse::Halt;
+use crate::controller::sources::SourceKind;
+use crate::domain::ids::ProjectPath;
+use crate::domain::memory::Basis;
+use crate::domain::plan::Timing;
+use crate::domain::refusal::Refusal;
+
+type Versions = BTreeMap<String, String>;
+
+pub(super) async fn resolve(pass: &Pass<'_, ProjectWebhookKind>) -> Result<Resolved, Halt> {
+    let path = project_path(pass)?;
+    let live = connection(pass, &path).await?;
+    let mut secrets = Versions::new();
+    let (url, url_field) = url(pass, &mut secrets).await?;
+    let headers = headers(pass, &mut secrets).await?;
+    let project = pass.context.snapshots.project(&live.key, path);
+    let settle = pass.context.settings.settle_for(live.timeout);
+    let interval = ProjectWebhookKind::resync_interval(pass);
+    let basis = Basis { generation: pass.object.metadata.generation.unwrap_or_default(), secrets };
+    Ok(Resolved { live, path, project, url, url_field, headers, basis, timing: Timing { settle, interval } })
+}
+
+/// Organization and project. The schema has checked them; an object from before a schema may hold anything.
+pub(super) fn project_path(pass: &Pass<'_, ProjectWebhookKind>) -> Result<ProjectPath, Refusal> {
+    let spec = &pass.object.spec;
+    let invalid = |field: &str| {
+        Refusal::person(Reason::InvalidSpec, format!("spec.{field} is not an id of 24 hexadecimal digits; correct it"))
+    };
+    Ok(ProjectPath {
+        organization: spec.organization_id.parse().map_err(|_| invalid("organizationId"))?,
+        project: spec.project_id.parse().map_err(|_| invalid("projectId"))?,
+    })
+}
+
+/// The connection, if it serves this object and can be used.
+pub(super) async fn connection(pass: &Pass<'_, ProjectWebhookKind>, path: &ProjectPath) -> Result<Arc<Live>, Halt> {
+    let reference = &pass.object.spec.connection_ref;
+    let key = ConnectionKey::of(reference, &pass.key.namespace);
+    let kind = match key.kind {
+        crate::api::project_webhook::ConnectionKind::Connection => "Connection",
+        crate::api::project_webhook::ConnectionKind::ClusterConnection => "ClusterConnection",
+    };
+    let Some(declared) = pass.context.connections.declared(&key) else {
+        let message = format!("{kind} {} does not exist; create it, or correct spec.connectionRef", key.key);
+        return Err(Refusal::mending(Reason::ConnectionNotFound, message).into());
+    };
+    admits(pass.context, &key, &declared.tenancy, &pass.key.namespace, path).await?;
+    connect(pass.context, &key, declared).await.map_err(|halt| match halt {
+        Halt::Refused(refusal) => through_connection(refusal, kind, &key).into(),
+        retry @ Halt::Retry(_) => retry,
+    })
+}
+
+/// What is wrong with a connection, as its users tell it: only a forbidden endpoint keeps its name there.
+fn through_connection(refusal: Refusal, kind: &str, key: &ConnectionKey) -> Refusal {
+    let reason = match refusal.reason {
+        Reason::EndpointNotAllowed => Reason::EndpointNotAllowed,
+        _ => Reason::ConnectionNotReady,
+    };
+    let message = format!("{kind} {} is not Ready: {}", key.key, refusal.message);
+    // A person mends the connection, and that triggers its users; the object itself needs nobody.
+    let retry = if reason.class() == Class::Stalled { refusal.retry } else { crate::domain::refusal::Retry::Backoff };
+    Refusal { reason, message, retry }
+}
+
+async fn url(
+    pass: &Pass<'_, ProjectWebhookKind>,
+    secrets: &mut Versions,
+) -> Result<(String, &'static str), Halt> {
+    let spec = &pass.object.spec;
+    match (&spec.url, &spec.url_from) {
+        (Some(url), None) => Ok((url.clone(), "spec.url")),
+        (None, Some(from)) => Ok((secret(pass, &from.secret_key_ref, secrets).await?, "the Secret's value")),
+        _ => Err(Refusal::person(Reason::InvalidSpec, "set exactly one of spec.url and spec.urlFrom").into()),
+    }
+}
+
+async fn headers(
+    pass: &Pass<'_, ProjectWebhookKind>,
+    secrets: &mut Versions,
+) -> Result<Vec<(String, String)>, Halt> {
+    let mut headers = vec![];
+    for header in &pass.object.spec.headers {
+        let value = match (&header.value, &header.value_from) {
+            (Some(value), None) => value.clone(),
+            (None, Some(from)) => {
+                let value = secret(pass, &from.secret_key_ref, secrets).await?;
+                from.prefix.clone().unwrap_or_default() + &value
+            }
+            _ => {
+                let message = format!("set exactly one of value and valueFrom for header {}", header.name);
+                return Err(Refusal::person(Reason::InvalidSpec, message).into());
+            }
+        };
+        headers.push((header.name.clone(), value));
+    }
+    Ok(headers)
+}
+
+async fn secret(
+    pass: &Pass<'_, ProjectWebhookKind>,
+    from: &KeyRef,
+    secrets: &mut Versions,
+) -> Result<String, Halt> {
+    let user = User::ProjectWebhook(pass.key.clone());
+    let (text, version) = value(pass.context, SourceKind::Secret, &pass.key.namespace, from, &user).await?;
+    secrets.insert(from.name.clone(), version);
+    Ok(text.expose().to_owned())
+}

@@ -1,0 +1,144 @@
+//! IO: what the operator writes to Kubernetes. Only what changed is sent, and nothing if nothing did.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::{Event, EventType};
+use kube::{Api, Resource, ResourceExt};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::context::Context;
+use super::driver::{Kind, Pass};
+use super::refuse::{Halt, kubernetes};
+use crate::api::FINALIZER;
+use crate::api::condition::{Class, READY};
+use crate::domain::status::current_reason;
+
+/// Writes the status if it changed, and an Event for what a person would want to see in `kubectl describe`.
+///
+/// # Errors
+/// Kubernetes does not take it.
+pub async fn status<K: Kind>(pass: &mut Pass<'_, K>, after: K::Status) -> Result<(), Halt> {
+    if after == pass.status {
+        return Ok(());
+    }
+    let (old, new) = (to_json(&pass.status)?, to_json(&after)?);
+    // An object from before the schema's default has no status: then all of it has to be sent.
+    let status = if K::status(pass.object).is_none() { new } else { merge_diff(&old, &new) };
+    let api = Api::<K::Object>::namespaced(pass.context.client.clone(), &pass.key.namespace);
+    let patch = Patch::Merge(json!({ "status": status }));
+    let object = api.patch_status(&pass.key.name, &PatchParams::default(), &patch).await?;
+    pass.version = object.resource_version();
+    let before = std::mem::replace(&mut pass.status, after);
+    transition(pass, K::conditions(&before)).await;
+    Ok(())
+}
+
+/// One Event for each write to the remote, in the plan's words, and one for a changed reason that nothing was written
+/// for. A lost Event is no reason to fail a pass.
+async fn transition<K: Kind>(pass: &mut Pass<'_, K>, before: &[Condition]) {
+    for note in std::mem::take(&mut pass.noted) {
+        event(pass, EventType::Normal, "RemoteChanged", note).await;
+    }
+    let after = K::conditions(&pass.status);
+    let (old, new) = (current_reason(before), current_reason(after));
+    let Some(reason) = new.filter(|_| old != new) else { return };
+    let ready = after.iter().find(|condition| condition.type_ == READY);
+    let note = ready.map(|condition| condition.message.clone()).unwrap_or_default();
+    let type_ = if reason.class() == Class::Stalled { EventType::Warning } else { EventType::Normal };
+    event(pass, type_, reason.as_str(), note).await;
+}
+
+/// An Event on the pass's object.
+pub async fn event<K: Kind>(pass: &Pass<'_, K>, type_: EventType, reason: &str, note: String) {
+    event_on(pass.context, &pass.object.object_ref(&()), type_, reason, note).await;
+}
+
+/// An Event on any object.
+pub async fn event_on(context: &Context, on: &ObjectReference, type_: EventType, reason: &str, note: String) {
+    // 1 KiB is the API's bound on an Event's note.
+    let note = note.chars().take(1000).collect::<String>();
+    let event = Event { type_, reason: reason.into(), note: Some(note), action: "Reconcile".into(), secondary: None };
+    if let Err(error) = context.recorder.publish(&event, on).await {
+        tracing::warn!("an Event could not be written: {}", kubernetes(&error));
+    }
+}
+
+/// Adds the finalizer, and annotations beside it in the same patch. The resourceVersion makes it fail if somebody else
+/// wrote in between: the list of finalizers is replaced whole.
+///
+/// # Errors
+/// Kubernetes does not take it; a conflict too.
+pub async fn hold<K: Kind>(pass: &mut Pass<'_, K>, annotations: Value) -> Result<(), Halt> {
+    let mut finalizers = pass.object.finalizers().to_vec();
+    if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+        finalizers.push(FINALIZER.into());
+    }
+    finalizer_patch(pass, &finalizers, annotations).await
+}
+
+/// Removes the finalizer: the object may go.
+///
+/// # Errors
+/// Kubernetes does not take it; a conflict too.
+pub async fn release<K: Kind>(pass: &mut Pass<'_, K>) -> Result<(), Halt> {
+    let finalizers: Vec<_> = pass.object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
+    finalizer_patch(pass, &finalizers, json!({})).await?;
+    pass.released = true;
+    Ok(())
+}
+
+async fn finalizer_patch<K: Kind>(pass: &mut Pass<'_, K>, finalizers: &[String], annotations: Value) -> Result<(), Halt> {
+    let version = pass.version.clone().or_else(|| pass.object.resource_version());
+    let patch = json!({
+        "metadata": { "resourceVersion": version, "finalizers": finalizers, "annotations": annotations },
+    });
+    let api = Api::<K::Object>::namespaced(pass.context.client.clone(), &pass.key.namespace);
+    match api.patch_metadata(&pass.key.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+        Ok(object) => pass.version = object.resource_version(),
+        Err(error) if super::refuse::is_gone(&error) && finalizers.is_empty() => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// The status as JSON.
+fn to_json(status: &impl Serialize) -> Result<Value, Halt> {
+    serde_json::to_value(status).map_err(|error| Halt::Retry(format!("the status has no JSON form: {error}")))
+}
+
+/// The JSON merge patch (RFC 7396) that makes `old` into `new`: changed members, and null for those that go.
+#[must_use]
+pub fn merge_diff(old: &Value, new: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (old, new) else { return new.clone() };
+    let mut patch = Map::new();
+    for (name, value) in new {
+        match old.get(name) {
+            Some(before) if before == value => {}
+            Some(before) => {
+                patch.insert(name.clone(), merge_diff(before, value));
+            }
+            None => {
+                patch.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
+        patch.insert(name.clone(), Value::Null);
+    }
+    Value::Object(patch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merge_patch_removes_what_went_and_leaves_what_stayed() {
+        let old = json!({"a": 1, "b": {"c": 1, "d": 2}, "e": [1]});
+        let new = json!({"a": 1, "b": {"c": 3}, "f": {}});
+        assert_eq!(merge_diff(&old, &new), json!({"b": {"c": 3, "d": null}, "e": null, "f": {}}));
+        assert_eq!(merge_diff(&new, &new), json!({}));
+    }
+}

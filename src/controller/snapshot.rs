@@ -1,0 +1,212 @@
+//! Observation is shared: one LIST per connection and project serves all its ProjectWebhooks.
+//!
+//! Single flight: who asks while a LIST is under way waits for it, and takes it if it began late enough. Writers
+//! share: a LIST that has to show a write waits a moment while other writes of the project are under way.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+
+use super::connections::Live;
+use super::context::Clock;
+use super::index::ConnectionKey;
+use super::sources::lock;
+use crate::domain::ids::{ObjectKey, ProjectPath};
+use crate::domain::observed::Webhook;
+use crate::domain::schedule::{backoff, jittered};
+use crate::domain::time::Moment;
+use crate::ops::metrics::{Kind, Metrics};
+use crate::remote::error::{RemoteError, RetryClass};
+use crate::remote::pace::Priority;
+
+/// How old a LIST may be for a pass that may write: many objects applied together share one.
+pub const FRESH: Duration = Duration::from_secs(5);
+
+/// How long a LIST waits for other writes of its project to end, so that it shows them too.
+const GATHER: Duration = Duration::from_millis(250);
+
+/// One LIST.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Its content.
+    pub webhooks: Vec<Webhook>,
+    /// When it began: it shows what ended before.
+    pub begun: Moment,
+}
+
+/// A LIST that failed, for all who would have used it.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: RemoteError,
+    /// When it is worth trying again.
+    pub again: Duration,
+}
+
+/// What is known of a project.
+#[derive(Default)]
+struct State {
+    latest: Option<Arc<Snapshot>>,
+    failed: Option<(RemoteError, Moment)>,
+    failures: u32,
+}
+
+#[derive(Default)]
+struct Timer {
+    due: Option<Moment>,
+    intervals: HashMap<ObjectKey, Duration>,
+}
+
+/// One project seen through one connection.
+#[derive(Default)]
+pub struct Project {
+    state: AsyncMutex<State>,
+    timer: Mutex<Timer>,
+    writing: AtomicUsize,
+    written: Notify,
+}
+
+/// Held while a write to a project is under way.
+pub struct Writing(Arc<Project>);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if self.0.writing.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.written.notify_waiters();
+        }
+    }
+}
+
+/// All projects.
+#[derive(Default)]
+pub struct Snapshots {
+    projects: Mutex<HashMap<(ConnectionKey, ProjectPath), Arc<Project>>>,
+}
+
+impl Snapshots {
+    /// The project, made when it is first asked for.
+    #[must_use]
+    pub fn project(&self, connection: &ConnectionKey, path: ProjectPath) -> Arc<Project> {
+        Arc::clone(lock(&self.projects).entry((connection.clone(), path)).or_default())
+    }
+
+    /// How many projects a connection serves.
+    #[must_use]
+    pub fn count(&self, connection: &ConnectionKey) -> usize {
+        lock(&self.projects).keys().filter(|(key, _)| key == connection).count()
+    }
+
+    /// Forgets an object, and the projects that nobody uses any more.
+    pub fn forget(&self, object: &ObjectKey) {
+        lock(&self.projects).retain(|_, project| {
+            let mut timer = lock(&project.timer);
+            timer.intervals.remove(object).is_none() || !timer.intervals.is_empty()
+        });
+    }
+}
+
+impl Project {
+    /// A LIST that began at `begun_after` or later: a known one, or a new one.
+    ///
+    /// # Errors
+    /// The LIST fails, or failed a moment ago.
+    pub async fn list(
+        &self,
+        live: &Live,
+        path: &ProjectPath,
+        begun_after: Moment,
+        priority: Priority,
+        clock: &Clock,
+    ) -> Result<Arc<Snapshot>, Failed> {
+        let asked = clock.now();
+        let mut state = self.state.lock().await;
+        if let Some(latest) = state.latest.as_ref().filter(|latest| latest.begun >= begun_after) {
+            return Ok(Arc::clone(latest));
+        }
+        if let Some((error, until)) = &state.failed {
+            // Failed while we waited, or so short a time ago that a new try would only add load.
+            let now = clock.now();
+            if now < *until || *until > asked {
+                return Err(Failed { error: error.clone(), again: until.since(now).max(Duration::from_millis(100)) });
+            }
+        }
+        self.gather().await;
+        let begun = clock.now();
+        match live.app_maker.list(path, priority).await {
+            Ok(webhooks) => {
+                let snapshot = Arc::new(Snapshot { webhooks, begun });
+                *state = State { latest: Some(Arc::clone(&snapshot)), failed: None, failures: 0 };
+                Ok(snapshot)
+            }
+            Err(error) => {
+                state.failures += 1;
+                let again = match error.retry() {
+                    RetryClass::After(delay) => delay,
+                    RetryClass::Soon | RetryClass::Person => backoff(state.failures, path),
+                };
+                state.failed = Some((error.clone(), clock.now().after(again)));
+                Err(Failed { error, again })
+            }
+        }
+    }
+
+    async fn gather(&self) {
+        let deadline = tokio::time::sleep(GATHER);
+        tokio::pin!(deadline);
+        loop {
+            let written = self.written.notified();
+            if self.writing.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            tokio::select! {
+                () = written => {}
+                () = &mut deadline => return,
+            }
+        }
+    }
+
+    /// Announces a write; the LIST that has to show it comes after the guard is dropped.
+    #[must_use]
+    pub fn writing(self: &Arc<Self>) -> Writing {
+        self.writing.fetch_add(1, Ordering::AcqRel);
+        Writing(Arc::clone(self))
+    }
+
+    /// Forgets a failure: credentials or the connection have changed, so a new try may succeed.
+    pub async fn retry_now(&self) {
+        self.state.lock().await.failed = None;
+    }
+
+    /// The begin that a periodic look needs: if the timer is due, that moment, and the timer is wound up again. The
+    /// project owns the timer, so that all its objects come due together and share one LIST.
+    pub fn due(&self, object: &ObjectKey, interval: Duration, path: &ProjectPath, now: Moment, metrics: &Metrics) -> Option<Moment> {
+        let mut timer = lock(&self.timer);
+        timer.intervals.insert(object.clone(), interval);
+        let shortest = timer.intervals.values().min().copied().unwrap_or(interval);
+        let next = now.after(jittered(shortest, path));
+        match timer.due {
+            Some(due) if now >= due => {
+                metrics.resync_lag(Kind::ProjectWebhook, now.since(due));
+                timer.due = Some(next);
+                Some(due)
+            }
+            // A shorter interval came in.
+            Some(due) => {
+                timer.due = Some(due.min(next));
+                None
+            }
+            None => {
+                timer.due = Some(next);
+                Some(now)
+            }
+        }
+    }
+
+    /// Time until the project is next looked at.
+    pub fn until_due(&self, now: Moment) -> Duration {
+        lock(&self.timer).due.map_or(Duration::ZERO, |due| due.since(now))
+    }
+}

@@ -1,0 +1,234 @@
+//! What triggers passes: watches of our kinds, of the Secrets and ConfigMaps they use, and of each other.
+
+use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use kube::core::PartialObjectMeta;
+use kube::runtime::controller::{Action, Config, ReconcileRequest, applier};
+use kube::runtime::reflector::{ObjectRef, Store, store};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::WatchStreamExt;
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use super::context::Context;
+use super::sources::{SourceKey, SourceKind, lock};
+use crate::api::{CORRECT_DRIFT_REQUESTED_AT, RECONCILE_REQUESTED_AT};
+use crate::domain::ids::ObjectKey;
+
+/// A stream of what happens to the objects of one kind in one scope, and the store it feeds.
+pub struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
+    /// What is known.
+    pub store: Store<K>,
+    events: Pin<Box<dyn Stream<Item = Event<K>> + Send>>,
+}
+
+impl<K> Watch<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    /// Watches one scope. managedFields and kubectl's copy of the object are dropped on the way in: they would be most
+    /// of the memory (measured on 10,000 objects: 90 MiB with them, 23 MiB without).
+    #[must_use]
+    pub fn new(api: Api<K>) -> Self {
+        let (store, writer) = store();
+        let events = watcher(api, watcher::Config::default())
+            .default_backoff()
+            .modify(prune)
+            .reflect(writer)
+            .inspect_err(|error| tracing::warn!("a watch failed, trying again: {}", watch_error(error)))
+            .filter_map(|event| std::future::ready(event.ok()));
+        Self { store, events: Box::pin(events) }
+    }
+}
+
+fn prune<K: ResourceExt>(object: &mut K) {
+    object.managed_fields_mut().clear();
+    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
+}
+
+/// A watch's error without its sources: they may repeat what was sent.
+fn watch_error(error: &watcher::Error) -> &'static str {
+    match error {
+        watcher::Error::InitialListFailed(_) => "the list failed",
+        watcher::Error::WatchStartFailed(_) => "it could not be started",
+        watcher::Error::WatchError(_) => "the API server ended it with an error",
+        watcher::Error::WatchFailed(_) => "the connection broke",
+        watcher::Error::NoResourceVersion => "the API server sent no resourceVersion",
+    }
+}
+
+/// What of an object triggers a pass when it changes: not its status, which is ours.
+fn signature(object: &impl ResourceExt) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let meta = object.meta();
+    let annotation = |name: &str| object.annotations().get(name);
+    let requests = (annotation(RECONCILE_REQUESTED_AT), annotation(CORRECT_DRIFT_REQUESTED_AT));
+    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some(), requests).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What to do as objects come and go, before a pass over them is triggered.
+pub trait Observer<K>: Send + Sync + 'static {
+    /// The object is there, in this state.
+    fn applied(&self, object: &K);
+    /// The object is gone.
+    fn deleted(&self, object: &K);
+}
+
+/// Follows a watch: tells the observer of everything, and queues a pass for what changed. During a list nothing is
+/// queued until it is complete, because the store does not show it before.
+pub async fn follow<K>(watch: Watch<K>, observer: Arc<impl Observer<K>>, queue: UnboundedSender<ObjectRef<K>>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
+    let Watch { store, mut events } = watch;
+    let mut known: HashMap<ObjectRef<K>, u64> = HashMap::new();
+    let mut listed: Option<HashSet<ObjectRef<K>>> = None;
+    let mut before: HashMap<ObjectRef<K>, Arc<K>> = HashMap::new();
+    let mut pending = vec![];
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Init => {
+                listed = Some(HashSet::new());
+                before = store.state().into_iter().map(|object| (ObjectRef::from_obj(&*object), object)).collect();
+            }
+            Event::InitApply(object) | Event::Apply(object) => {
+                let reference = ObjectRef::from_obj(&object);
+                observer.applied(&object);
+                if let Some(listed) = &mut listed {
+                    listed.insert(reference.clone());
+                }
+                let signature = signature(&object);
+                if known.insert(reference.clone(), signature) != Some(signature) {
+                    pending.push(reference);
+                }
+            }
+            Event::InitDone => {
+                let listed = listed.take().unwrap_or_default();
+                for (reference, object) in before.drain().filter(|(reference, _)| !listed.contains(reference)) {
+                    observer.deleted(&object);
+                    known.remove(&reference);
+                }
+            }
+            Event::Delete(object) => {
+                observer.deleted(&object);
+                known.remove(&ObjectRef::from_obj(&object));
+            }
+        }
+        if listed.is_none() {
+            for reference in pending.drain(..) {
+                // The receiver is gone only when the process is stopping.
+                let _ = queue.unbounded_send(reference);
+            }
+        }
+    }
+}
+
+/// Runs passes for what is queued, until `stop`; passes under way are ended first.
+pub async fn run<K, F>(
+    store: Store<K>,
+    queue: UnboundedReceiver<ObjectRef<K>>,
+    concurrency: u16,
+    stop: impl Future<Output = ()> + Send + 'static,
+    pass: impl Fn(Arc<K>) -> F + Send + Sync + 'static,
+) where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+    F: Future<Output = Action> + Send + 'static,
+{
+    let queue = queue.take_until(stop.boxed()).map(|reference| Ok::<_, Infallible>(ReconcileRequest::from(reference)));
+    applier(
+        move |object, _| pass(object).map(Ok::<_, Infallible>).boxed(),
+        |_, never, _| match *never {},
+        Arc::new(()),
+        store,
+        queue,
+        Config::default().concurrency(concurrency),
+    )
+    .for_each(|_| std::future::ready(()))
+    .await;
+}
+
+/// A queue of passes.
+#[must_use]
+pub fn queue<K: Resource<DynamicType = ()>>() -> (UnboundedSender<ObjectRef<K>>, UnboundedReceiver<ObjectRef<K>>) {
+    unbounded()
+}
+
+/// Where a request for a pass has to go: each scope has its own store and queue.
+pub struct Router<K: Resource<DynamicType = ()>> {
+    scopes: Vec<(Option<String>, UnboundedSender<ObjectRef<K>>)>,
+}
+
+impl<K: Resource<DynamicType = ()>> Router<K> {
+    /// Over these scopes; `None` is all namespaces, or the cluster.
+    #[must_use]
+    pub fn new(scopes: Vec<(Option<String>, UnboundedSender<ObjectRef<K>>)>) -> Self {
+        Self { scopes }
+    }
+
+    /// Queues a pass over an object.
+    pub fn send(&self, key: &ObjectKey) {
+        let mine = |scope: &Option<String>| scope.as_ref().is_none_or(|namespace| *namespace == key.namespace);
+        let reference = ObjectRef::new(&key.name);
+        let reference = if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) };
+        for (_, queue) in self.scopes.iter().filter(|(scope, _)| mine(scope)) {
+            let _ = queue.unbounded_send(reference.clone());
+        }
+    }
+}
+
+/// Follows the metadata of all Secrets or ConfigMaps of a scope, and triggers who uses what changed. `ready` ends when
+/// the first list is complete: from then on no change is missed.
+pub async fn follow_sources<S>(
+    context: Arc<Context>,
+    kind: SourceKind,
+    namespace: Option<String>,
+    api: Api<PartialObjectMeta<S>>,
+    ready: impl FnOnce() + Send,
+) where
+    S: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
+    let mut events = Box::pin(
+        watcher(api, watcher::Config::default())
+            .default_backoff()
+            .inspect_err(|error| tracing::warn!("the watch of Secrets or ConfigMaps failed: {}", watch_error(error)))
+            .filter_map(|event| std::future::ready(event.ok())),
+    );
+    let mut ready = Some(ready);
+    let missing: Mutex<HashSet<SourceKey>> = Mutex::default();
+    let key = |object: &PartialObjectMeta<S>| SourceKey {
+        kind,
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+    };
+    let changed = |key: &SourceKey, version: Option<&str>| {
+        lock(&missing).remove(key);
+        for user in context.sources.changed(key, version) {
+            context.triggers.user(user);
+        }
+    };
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Init => *lock(&missing) = context.sources.used(kind, namespace.as_deref()),
+            Event::InitApply(object) | Event::Apply(object) => changed(&key(&object), object.resource_version().as_deref()),
+            Event::InitDone => {
+                let gone: Vec<_> = lock(&missing).iter().cloned().collect();
+                for key in gone {
+                    changed(&key, None);
+                }
+                if let Some(ready) = ready.take() {
+                    ready();
+                }
+            }
+            Event::Delete(object) => changed(&key(&object), None),
+        }
+    }
+}

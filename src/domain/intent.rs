@@ -1,0 +1,95 @@
+//! The intent to create, as it is kept on the object: the finalizer, and beside it, in the same patch, what was there
+//! before the POST. After a crash it tells what may have happened.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::WebhookId;
+
+/// The content of annotation `hookwright.dev/creating`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Creating {
+    /// `status.webhookId` at the time: while it still is that, the creation is not yet known to have ended.
+    pub after: Option<WebhookId>,
+    /// Webhooks that looked the same before the POST, so none of them is the one it made.
+    pub candidates: BTreeSet<WebhookId>,
+}
+
+/// The annotation's form; ids as text, because JSON has no others.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+    #[serde(default)]
+    candidates: Vec<String>,
+}
+
+impl Creating {
+    /// The annotation's value.
+    #[must_use]
+    pub fn to_annotation(&self) -> String {
+        let Self { after, candidates } = self;
+        let wire = Wire {
+            after: after.map(|id| id.to_string()),
+            candidates: candidates.iter().map(ToString::to_string).collect(),
+        };
+        // A struct of strings always has a JSON form; an empty text would only disable the fallback.
+        serde_json::to_string(&wire).unwrap_or_default()
+    }
+
+    /// Reads the annotation; `None` if somebody changed it into something else.
+    #[must_use]
+    pub fn parse(annotation: &str) -> Option<Self> {
+        let Wire { after, candidates } = serde_json::from_str(annotation).ok()?;
+        Some(Self {
+            after: after.map(|id| id.parse()).transpose().ok()?,
+            candidates: candidates.iter().map(|id| id.parse()).collect::<Result<_, _>>().ok()?,
+        })
+    }
+}
+
+/// What the object itself says about writes that may have happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Intent {
+    /// The finalizer is there: something may be at the remote.
+    pub held: bool,
+    /// The last creation that was begun, if it can be read.
+    pub creating: Option<Creating>,
+}
+
+impl Intent {
+    /// Whether a creation was begun of which no end is recorded.
+    #[must_use]
+    pub fn is_open(&self, recorded: Option<WebhookId>) -> bool {
+        self.held && self.creating.as_ref().map_or(recorded.is_none(), |creating| creating.after == recorded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn id(n: u8) -> WebhookId {
+        format!("{n:024x}").parse().unwrap()
+    }
+
+    #[test]
+    fn an_intent_survives_its_annotation() {
+        let creating = Creating { after: Some(id(1)), candidates: BTreeSet::from([id(2), id(3)]) };
+        assert_eq!(Creating::parse(&creating.to_annotation()), Some(creating));
+        assert_eq!(Creating::parse("yes"), None);
+        assert_eq!(Creating::parse(r#"{"candidates":["../x"]}"#), None);
+    }
+
+    #[test]
+    fn an_intent_is_open_until_status_names_another_webhook() {
+        let creating = Some(Creating { after: Some(id(1)), candidates: BTreeSet::new() });
+        let intent = Intent { held: true, creating };
+        assert!(intent.is_open(Some(id(1))));
+        assert!(!intent.is_open(Some(id(2))));
+        assert!(Intent { held: true, creating: None }.is_open(None));
+        assert!(!Intent::default().is_open(None));
+    }
+}

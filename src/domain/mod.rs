@@ -1,0 +1,18 @@
+//! The decisions: no async, no client, no clock. Time comes in as [`time::Moment`], everything else as values.
+
+pub mod compare;
+pub mod deletion;
+pub mod desired;
+pub mod identify;
+pub mod ids;
+pub mod intent;
+pub mod marker;
+pub mod memory;
+pub mod observed;
+pub mod pattern;
+pub mod plan;
+pub mod refusal;
+pub mod schedule;
+pub mod secret;
+pub mod status;
+pub mod time;

@@ -1,0 +1,129 @@
+//! Values that must not be shown: header values, tokens and the receiver's URL. They print as what they are, not as
+//! what they hold, and are wiped when dropped.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// Text that must not be shown.
+#[derive(Clone)]
+pub struct SecretText(SecretString);
+
+impl SecretText {
+    /// Takes the text over.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(SecretString::from(text.into()))
+    }
+
+    /// The text itself, for sending and comparing; never for showing.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+impl PartialEq for SecretText {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for SecretText {}
+
+impl Hash for SecretText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
+
+/// A receiver's URL as somebody wrote it. Two are equal if they are the same after normalising scheme, host and default
+/// port (WHATWG URL); only the host may be shown, because path and query often are the credential.
+#[derive(Clone)]
+pub struct ReceiverUrl {
+    text: SecretText,
+    parsed: Option<Box<Url>>,
+}
+
+impl ReceiverUrl {
+    /// Takes any text over: what the remote holds need not be a URL.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let parsed = Url::parse(&text).ok().map(Box::new);
+        Self { text: SecretText::new(text), parsed }
+    }
+
+    /// The URL, if the text is one.
+    #[must_use]
+    pub fn url(&self) -> Option<&Url> {
+        self.parsed.as_deref()
+    }
+
+    /// The text as it was written, for sending; never for showing.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.text.expose()
+    }
+
+    /// Host, with the port where it is not the default: what may be shown.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let Some(url) = &self.parsed else { return String::new() };
+        match (url.host_str(), url.port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (Some(host), None) => host.to_owned(),
+            (None, _) => String::new(),
+        }
+    }
+}
+
+impl fmt::Debug for ReceiverUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(URL at {})", self.host())
+    }
+}
+
+impl PartialEq for ReceiverUrl {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.parsed, &other.parsed) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => self.text == other.text,
+        }
+    }
+}
+
+impl Eq for ReceiverUrl {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_do_not_print() {
+        assert_eq!(format!("{:?}", SecretText::new("hunter2")), "(secret)");
+        let url = ReceiverUrl::new("https://Hooks.example.com:8443/T0KEN?key=hunter2");
+        assert_eq!(format!("{url:?}"), "(URL at hooks.example.com:8443)");
+    }
+
+    #[test]
+    fn urls_are_equal_after_normalising_host_and_default_port() {
+        assert_eq!(ReceiverUrl::new("https://HOOKS.example.com:443"), ReceiverUrl::new("https://hooks.example.com/"));
+        assert_ne!(ReceiverUrl::new("https://hooks.example.com/a"), ReceiverUrl::new("https://hooks.example.com/A"));
+        assert_ne!(ReceiverUrl::new("https://hooks.example.com/"), ReceiverUrl::new("http://hooks.example.com/"));
+    }
+
+    #[test]
+    fn what_is_no_url_is_compared_as_text() {
+        assert_eq!(ReceiverUrl::new("nonsense"), ReceiverUrl::new("nonsense"));
+        assert_ne!(ReceiverUrl::new("nonsense"), ReceiverUrl::new("https://nonsense/"));
+    }
+}

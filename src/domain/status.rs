@@ -1,0 +1,193 @@
+//! Status, built only from how a pass ended. An unchanged state is an unchanged status.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::compare::{Difference, Field, bounded};
+use super::memory::Basis;
+use super::observed::Webhook;
+use super::refusal::Refusal;
+use crate::api::condition::{Class, READY, RECONCILING, Reason, STALLED};
+use crate::api::project_webhook::{Correction, Drift, Ownership, ProjectWebhookStatus, Remote};
+
+/// What a pass found out about the remote.
+#[derive(Clone, Debug)]
+pub enum Finding {
+    /// Nothing: it did not get that far.
+    Unknown,
+    /// There is none that is this object's.
+    Absent,
+    /// This one, with what differs.
+    Present {
+        /// The webhook.
+        webhook: Box<Webhook>,
+        /// How we came by it.
+        ownership: Ownership,
+        /// In what it differs.
+        differences: Vec<Difference>,
+    },
+}
+
+/// How a pass ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Reason of the conditions.
+    pub reason: Reason,
+    /// Stable text.
+    pub message: String,
+    /// What was found.
+    pub finding: Finding,
+    /// What was to be applied, once that is known.
+    pub basis: Option<Basis>,
+    /// Fields that keep coming back; `None` leaves status as it was.
+    pub recurring: Option<Vec<(Field, u32)>>,
+    /// Whether the remote was written to.
+    pub wrote: bool,
+}
+
+impl From<Refusal> for Outcome {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { reason, message, retry: _ } = refusal;
+        Self { reason, message, finding: Finding::Unknown, basis: None, recurring: None, wrote: false }
+    }
+}
+
+/// Requests by annotation that stand on the object.
+#[derive(Clone, Debug, Default)]
+pub struct Requests {
+    /// `hookwright.dev/reconcile-requested-at`.
+    pub reconcile: Option<String>,
+    /// `hookwright.dev/correct-drift-requested-at`.
+    pub correct_drift: Option<String>,
+}
+
+/// The status after a pass.
+#[must_use]
+pub fn next_status(
+    before: &ProjectWebhookStatus,
+    outcome: &Outcome,
+    generation: i64,
+    requests: &Requests,
+    now: &Time,
+) -> ProjectWebhookStatus {
+    let mut after = before.clone();
+    after.observed_generation = generation;
+    after.conditions = conditions(&before.conditions, outcome.reason, &outcome.message, generation, now);
+    match &outcome.finding {
+        Finding::Unknown => {}
+        Finding::Absent => {
+            after.remote = None;
+            after.drift = gone(outcome.reason);
+        }
+        Finding::Present { webhook, ownership, differences } => {
+            after.webhook_id = Some(webhook.id.to_string());
+            after.ownership = Some(*ownership);
+            after.drift = differences.iter().map(drift).collect();
+            after.remote = Some(remote(webhook));
+        }
+    }
+    if outcome.reason == Reason::Synced {
+        after.applied.clone_from(&outcome.basis);
+    }
+    if let Some(recurring) = &outcome.recurring {
+        after.corrections =
+            recurring.iter().map(|(field, count)| Correction { field: field.to_string(), count: *count }).collect();
+    }
+    if outcome.wrote {
+        after.last_applied_time = Some(now.clone());
+    }
+    after.last_handled_reconcile_at = requests.reconcile.clone().or(after.last_handled_reconcile_at);
+    if matches!(outcome.reason, Reason::Synced | Reason::NotConverging) {
+        after.last_handled_correct_drift_at = requests.correct_drift.clone().or(after.last_handled_correct_drift_at);
+    }
+    // The remote's own timestamps and order change without meaning: they are no reason to write.
+    let only_remote = ProjectWebhookStatus { remote: before.remote.clone(), ..after.clone() } == *before;
+    if only_remote { before.clone() } else { after }
+}
+
+/// The conditions of an object: `Ready` always, `Reconciling` and `Stalled` only while True (kstatus). The transition
+/// time moves only with the status (Kubernetes API conventions).
+#[must_use]
+pub fn conditions(before: &[Condition], reason: Reason, message: &str, generation: i64, now: &Time) -> Vec<Condition> {
+    let make = |type_: &str, status: &str| {
+        let since = before.iter().find(|c| c.type_ == type_ && c.status == status).map(|c| c.last_transition_time.clone());
+        Condition {
+            type_: type_.into(),
+            status: status.into(),
+            reason: reason.as_str().into(),
+            // The API's own bound on a condition's message.
+            message: message.chars().take(4096).collect(),
+            observed_generation: Some(generation),
+            last_transition_time: since.unwrap_or_else(|| now.clone()),
+        }
+    };
+    match reason.class() {
+        Class::Ready => vec![make(READY, "True")],
+        Class::Mending => vec![make(READY, "False"), make(RECONCILING, "True")],
+        Class::Stalled => vec![make(READY, "False"), make(STALLED, "True")],
+    }
+}
+
+/// The reason that the conditions give now, for telling transitions.
+#[must_use]
+pub fn current_reason(conditions: &[Condition]) -> Option<Reason> {
+    let ready = conditions.iter().find(|condition| condition.type_ == READY)?;
+    Reason::ALL.iter().copied().find(|reason| reason.as_str() == ready.reason)
+}
+
+fn drift(difference: &Difference) -> Drift {
+    let Difference { field, desired, actual } = difference;
+    Drift { field: field.to_string(), desired: desired.clone(), actual: actual.clone() }
+}
+
+fn gone(reason: Reason) -> Vec<Drift> {
+    let missing = Drift { field: "webhook".into(), desired: "(present)".into(), actual: "(absent)".into() };
+    if reason == Reason::Drifted { vec![missing] } else { vec![] }
+}
+
+/// The webhook without anything secret.
+fn remote(webhook: &Webhook) -> Remote {
+    let Webhook { id: _, name, url, headers, marker: _, active, events, created_at, updated_at } = webhook;
+    Remote {
+        name: bounded(name),
+        url_host: url.host(),
+        active: *active,
+        events: events.iter().take(100).map(|event| bounded(event)).collect(),
+        header_names: headers.keys().take(100).map(|name| bounded(name.as_str())).collect(),
+        created_at: created_at.as_deref().map(bounded),
+        updated_at: updated_at.as_deref().map(bounded),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn at(second: i64) -> Time {
+        Time(k8s_openapi::jiff::Timestamp::from_second(second).unwrap())
+    }
+
+    #[test]
+    fn every_reason_is_exactly_one_state_of_kstatus() {
+        for reason in Reason::ALL {
+            let types: BTreeSet<_> = conditions(&[], *reason, "m", 1, &at(0)).into_iter().map(|c| (c.type_, c.status)).collect();
+            let pair = |type_: &str, status: &str| (type_.to_owned(), status.to_owned());
+            let expected = match reason.class() {
+                Class::Ready => BTreeSet::from([pair("Ready", "True")]),
+                Class::Mending => BTreeSet::from([pair("Ready", "False"), pair("Reconciling", "True")]),
+                Class::Stalled => BTreeSet::from([pair("Ready", "False"), pair("Stalled", "True")]),
+            };
+            assert_eq!(types, expected, "{reason}");
+        }
+    }
+
+    #[test]
+    fn the_transition_time_moves_only_with_the_status() {
+        let first = conditions(&[], Reason::Drifted, "a", 1, &at(1));
+        let second = conditions(&first, Reason::Conflict, "b", 2, &at(2));
+        assert_eq!(second[0].last_transition_time, at(1));
+        let third = conditions(&second, Reason::Synced, "c", 2, &at(3));
+        assert_eq!(third[0].last_transition_time, at(3));
+    }
+}

@@ -1,0 +1,205 @@
+//! `/healthz`, `/readyz` and `/metrics`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use super::metrics::Metrics;
+
+/// When passes have stalled, unless the caller says otherwise: longer than any timeout, and than the longest Retry-After,
+/// that a pass can wait for.
+pub const STALLED_AFTER: Duration = Duration::from_mins(15);
+
+/// So many reasons are listed; kubelet shows the beginning only.
+const MOST_REASONS: usize = 20;
+
+/// What the probes know. Cheap to clone; clones share it.
+#[derive(Clone, Debug)]
+pub struct Health(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    stalled_after: Duration,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    next: u64,
+    waiting: BTreeMap<u64, String>,
+    passes: BTreeMap<u64, (String, Instant)>,
+    last_end: Option<Instant>,
+}
+
+impl Health {
+    /// Ready and alive. It is not alive when a pass has been under way for longer than `stalled_after` and none has ended
+    /// in that time. The second condition is for connections with thousands of users: right after a start most of
+    /// their passes wait long for their turn, and a restart would only send them back to the end of the queue.
+    #[must_use]
+    pub fn new(stalled_after: Duration) -> Self {
+        Self(Arc::new(Inner { stalled_after, notes: Mutex::default() }))
+    }
+
+    /// Not ready, for this reason, until the answer is dropped. Reasons are for people, and are shown to whoever asks.
+    #[must_use = "ready again when this is dropped"]
+    pub fn not_ready(&self, reason: impl Into<String>) -> NotReady {
+        let mut notes = self.notes();
+        let number = notes.number();
+        notes.waiting.insert(number, reason.into());
+        NotReady { health: self.clone(), number }
+    }
+
+    /// A pass over this object has begun; it ends when the answer is dropped.
+    #[must_use = "the pass ends when this is dropped"]
+    pub fn pass_started(&self, object: impl Into<String>) -> PassUnderWay {
+        let mut notes = self.notes();
+        let number = notes.number();
+        notes.passes.insert(number, (object.into(), Instant::now()));
+        PassUnderWay { health: self.clone(), number }
+    }
+
+    /// Why it is not ready; empty if it is.
+    #[must_use]
+    pub fn waiting_for(&self) -> Vec<String> {
+        self.notes().waiting.values().cloned().collect()
+    }
+
+    /// The objects whose passes have stalled, the oldest first; empty if all is well.
+    #[must_use]
+    pub fn stalled(&self) -> Vec<String> {
+        let late = |moment: &Instant| moment.elapsed() > self.0.stalled_after;
+        let notes = self.notes();
+        if notes.last_end.as_ref().is_some_and(|end| !late(end)) {
+            return Vec::new();
+        }
+        notes.passes.values().filter(|(_, begun)| late(begun)).map(|(object, _)| object.clone()).collect()
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        // Nothing panics under the lock; if it did, the notes would still be notes.
+        self.0.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notes {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+/// See [`Health::not_ready`].
+#[derive(Debug)]
+pub struct NotReady {
+    health: Health,
+    number: u64,
+}
+
+impl Drop for NotReady {
+    fn drop(&mut self) {
+        self.health.notes().waiting.remove(&self.number);
+    }
+}
+
+/// See [`Health::pass_started`].
+#[derive(Debug)]
+pub struct PassUnderWay {
+    health: Health,
+    number: u64,
+}
+
+impl Drop for PassUnderWay {
+    fn drop(&mut self) {
+        let mut notes = self.health.notes();
+        notes.passes.remove(&self.number);
+        notes.last_end = Some(Instant::now());
+    }
+}
+
+/// The server, bound and not yet serving.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    router: Router,
+    address: SocketAddr,
+}
+
+#[derive(Clone)]
+struct Sources {
+    health: Health,
+    metrics: Arc<Metrics>,
+}
+
+impl Server {
+    /// Takes the address; port 0 takes any.
+    ///
+    /// # Errors
+    /// The address can't be taken.
+    pub async fn bind(address: SocketAddr, health: Health, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let router = Router::new()
+            .route("/healthz", get(healthz))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(encode))
+            .with_state(Sources { health, metrics });
+        tracing::info!(%address, "serving /healthz, /readyz and /metrics");
+        Ok(Self { listener, router, address })
+    }
+
+    /// The address that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` ends and the requests under way have been answered.
+    ///
+    /// # Errors
+    /// The listener broke.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        axum::serve(self.listener, self.router).with_graceful_shutdown(stop).await
+    }
+}
+
+async fn healthz(State(sources): State<Sources>) -> impl IntoResponse {
+    verdict("these passes have stalled:", &sources.health.stalled())
+}
+
+async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
+    verdict("not ready:", &sources.health.waiting_for())
+}
+
+async fn encode(State(sources): State<Sources>) -> impl IntoResponse {
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], sources.metrics.encode())
+}
+
+fn verdict(heading: &str, reasons: &[String]) -> (StatusCode, String) {
+    if reasons.is_empty() {
+        return (StatusCode::OK, "ok\n".to_owned());
+    }
+    let mut text = format!("{heading}\n");
+    // Writing to a String can't fail.
+    for reason in reasons.iter().take(MOST_REASONS) {
+        let _ = writeln!(text, "- {reason}");
+    }
+    if reasons.len() > MOST_REASONS {
+        let _ = writeln!(text, "- and {} more", reasons.len() - MOST_REASONS);
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, text)
+}
+
+#[cfg(test)]
+mod tests;

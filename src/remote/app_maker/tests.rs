@@ -1,0 +1,97 @@
+#![allow(clippy::unwrap_used)]
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::api::connection::RateLimit;
+use crate::remote::gate::Open;
+use crate::remote::http::ClientOptions;
+
+/// One for all: setting one up reads the system's trust roots.
+static CLIENT: LazyLock<HttpClient> =
+    LazyLock::new(|| HttpClient::new(&ClientOptions { ca_pem: None, timeout: Duration::from_secs(1) }).unwrap());
+
+fn app_maker(base: &str, token: &str) -> Result<AppMaker, SetupError> {
+    AppMaker::new(Parts {
+        base: Url::parse(base).unwrap(),
+        client: CLIENT.clone(),
+        token: SecretText::new(token),
+        pace: Pace::new(RateLimit::default()),
+        metrics: Arc::default(),
+        gate: Arc::new(Open),
+        cut: Cut::never(),
+    })
+}
+
+fn project() -> ProjectPath {
+    ProjectPath {
+        organization: "64b0c0ffee00000000000001".parse().unwrap(),
+        project: "64b0c0ffee00000000000002".parse().unwrap(),
+    }
+}
+
+#[test]
+fn the_path_is_the_documented_one_below_the_endpoint() {
+    let below = "organizations/64b0c0ffee00000000000001/projects/64b0c0ffee00000000000002/settings/webhooks";
+    for (base, expected) in [
+        ("https://a.example/api/v1", "https://a.example/api/v1/"),
+        ("https://a.example/api/v1/", "https://a.example/api/v1/"),
+        ("https://a.example", "https://a.example/"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/"),
+    ] {
+        let app_maker = app_maker(base, "t").unwrap();
+        assert_eq!(app_maker.url(&project(), None).unwrap().as_str(), format!("{expected}{below}"));
+        let id = "64b0c0ffee00000000000003";
+        let url = app_maker.url(&project(), Some(id.parse().unwrap())).unwrap();
+        assert_eq!(url.as_str(), format!("{expected}{below}/{id}"));
+    }
+}
+
+#[test]
+fn an_endpoint_with_more_than_a_place_and_a_path_is_refused() {
+    for bad in ["https://u@a/", "https://u:p@a/", "https://a/?q", "https://a/#f", "ftp://a/", "data:text/plain,a"] {
+        assert_eq!(app_maker(bad, "t").unwrap_err(), SetupError::BadEndpoint, "{bad}");
+    }
+}
+
+#[test]
+fn a_token_that_no_header_can_carry_is_refused_and_not_shown() {
+    for bad in ["", "Bearer a", "a\nb", "a\r\nX-Injected: 1", "tökén", "a\0"] {
+        let error = app_maker("https://a/", bad).unwrap_err();
+        assert_eq!(error, SetupError::BadToken);
+        assert!(bad.is_empty() || !error.to_string().contains(bad));
+    }
+}
+
+#[test]
+fn nothing_but_the_host_is_in_its_debug_text() {
+    let text = format!("{:?}", app_maker("https://a.example/path", "canary").unwrap());
+    assert!(text.contains("a.example") && !text.contains("canary") && !text.contains("path"), "{text}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_id_and_no_endpoint_leads_to_another_host_or_out_of_the_endpoints_path(
+        host in "[a-z]{1,10}\\.example",
+        path in "(/([a-z0-9._~%@:;&=+$,!*'()-]{0,6}|\\.\\.|%2e%2e|\\\\)){0,4}",
+        organization in "[0-9a-fA-F]{24}",
+        id in "[0-9a-fA-F]{24}",
+    ) {
+        let Ok(base) = Url::parse(&format!("https://{host}{path}")) else { return Ok(()) };
+        let app_maker = app_maker(base.as_str(), "t").unwrap();
+        let project = ProjectPath { organization: organization.parse().unwrap(), project: id.parse().unwrap() };
+        let url = app_maker.url(&project, Some(id.parse().unwrap())).unwrap();
+        prop_assert_eq!(url.host_str(), Some(host.as_str()));
+        prop_assert_eq!((url.scheme(), url.port(), url.query(), url.fragment()), ("https", None, None, None));
+        let (organization, id) = (organization.to_lowercase(), id.to_lowercase());
+        let below = format!("/organizations/{organization}/projects/{id}/settings/webhooks/{id}");
+        prop_assert!(url.path().starts_with(base.path().trim_end_matches('/')), "{}", url);
+        prop_assert!(url.path().ends_with(&below), "{}", url);
+        // What is parsed again, as the client does, is the same place.
+        prop_assert_eq!(Url::parse(url.as_str()).unwrap(), url);
+    }
+}

@@ -1,0 +1,113 @@
+//! `cargo xtask test`: everything that CI checks, in the order of what fails fastest.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use tokio::process::Command;
+
+use crate::{
+    cargo,
+    control_plane::{self, Assets, ControlPlane},
+    deny, dirs, process,
+    steps::Steps,
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Passed on to `cargo test`, for instance a filter, or `--test NAME`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+pub async fn run(args: &Args) -> Result<()> {
+    let mut steps = Steps::default();
+    let outcome = all(&mut steps, args).await;
+    println!("\n{}", steps.table());
+    outcome
+}
+
+async fn all(steps: &mut Steps, args: &Args) -> Result<()> {
+    steps.run("rustfmt", cargo::run(["fmt", "--all", "--check"])).await?;
+    steps.run("gofmt, go vet, go test", go_checks()).await?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    steps.run("clippy", cargo::run(clippy)).await?;
+    let remark = steps.run("cargo deny", deny::check()).await?;
+    steps.note(remark);
+    let assets = steps.run("control plane programs", Assets::ready()).await?;
+    steps.run("build programs", cargo::build_binaries()).await?;
+    if args.args.is_empty() {
+        steps.run("build tests", cargo::run(["test", "--workspace", "--locked", "--no-run"])).await?;
+    }
+    dirs::with_scratch(async |scratch| on_control_planes(steps, args, &assets, scratch).await).await
+}
+
+async fn on_control_planes(steps: &mut Steps, args: &Args, assets: &Assets, scratch: &Path) -> Result<()> {
+    let (mut shared, mut wide) = steps.run("start control planes", start_two(assets, scratch)).await?;
+    let command = tests_command(assets, &shared, &wide, scratch, args)?;
+    let tests = steps.run("tests", run_tests(command, &mut shared, &mut wide)).await;
+    let stopped = steps.run("stop control planes", async { shared.stop().and(wide.stop()) }).await;
+    tests.and(stopped)
+}
+
+async fn go_checks() -> Result<()> {
+    let unformatted = process::output("gofmt", control_plane::gofmt()?.args(["-l", "."])).await?;
+    if !unformatted.is_empty() {
+        bail!("not formatted by gofmt, in tools/controlplane: {}", unformatted.trim().replace('\n', ", "));
+    }
+    // -trimpath as in the build, or everything below would be compiled a second time for these alone.
+    process::run("go vet", control_plane::go()?.args(["vet", "-trimpath", "./..."])).await?;
+    process::run("go test", control_plane::go()?.args(["test", "-trimpath", "./..."])).await
+}
+
+/// Two, because an operator that watches the whole cluster would meddle with the tests of all the others.
+async fn start_two(assets: &Assets, scratch: &Path) -> Result<(ControlPlane, ControlPlane)> {
+    tokio::try_join!(ControlPlane::start(assets, "shared", scratch), ControlPlane::start(assets, "wide", scratch))
+}
+
+fn tests_command(
+    a: &Assets,
+    shared: &ControlPlane,
+    wide: &ControlPlane,
+    scratch: &Path,
+    args: &Args,
+) -> Result<Command> {
+    let mut command = cargo::command(["test", "--workspace", "--locked"]);
+    command
+        .args(&args.args)
+        .env("HOOKWRIGHT_TEST_KUBECONFIG", &shared.kubeconfig)
+        .env("HOOKWRIGHT_TEST_WIDE_KUBECONFIG", &wide.kubeconfig)
+        .env("HOOKWRIGHT_TEST_ASSETS", a.complete_directory(scratch)?)
+        .env("HOOKWRIGHT_TEST_LAUNCHER", &a.launcher)
+        // Nobody's real cluster may be reached by a test that forgets to say which one it means.
+        .env_remove("KUBECONFIG");
+    Ok(command)
+}
+
+/// Without a control plane the remaining tests would only time out one by one, so its end is theirs.
+async fn run_tests(mut command: Command, shared: &mut ControlPlane, wide: &mut ControlPlane) -> Result<()> {
+    tokio::select! {
+        tests = cargo::run_command(&mut command) => tests,
+        ended = shared.ended() => ended,
+        ended = wide.ended() => ended,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn whatever_follows_is_for_cargo_test() -> Result<()> {
+        let args = ["--test", "adoption", "--", "--nocapture"];
+        let line = Line::try_parse_from(std::iter::once("test").chain(args))?;
+        assert_eq!(line.args.args, args);
+        Ok(())
+    }
+}

@@ -1,4 +1,32 @@
-//! Hookwright keeps webhook registrations on remote services as declared in Git.
+//! Hookwright keeps webhook registrations on remote services as declared in Git: a Kubernetes operator on kube-rs.
+//!
+//! # The map of the pass
+//!
+//! Every pass over an object walks through the same rooms, once and in this order. The driver
+//! ([`controller::driver`]) holds the order and labels each step IO or pure.
+//!
+//! | step | kind | where | what it does |
+//! |---|---|---|---|
+//! | resolve | IO | `controller/project_webhook/resolve` | connection, Secrets, ids; nothing here calls the remote |
+//! | desired | pure | [`domain::desired`] | the webhook as the spec wants it, checked |
+//! | observe | IO | `controller/project_webhook/observe`, [`controller::snapshot`] | one shared LIST per project, a GET by id where it must |
+//! | plan | pure | [`domain::identify`], [`domain::plan`], [`domain::deletion`] | whose webhook is whose, and the next write, as a value |
+//! | apply | IO | `controller/project_webhook/apply` | the intent on the object, then one write to the remote |
+//! | publish | IO | [`domain::status`], [`controller::publish`] | the status, built only from how the pass ended; Events |
+//!
+//! After a write the pass looks and plans again, until the plan is to rest: nothing that was merely accepted counts as
+//! done. A deletion takes the same rooms by `controller/project_webhook/finalize`.
+//!
+//! # The rooms
+//!
+//! - [`api`]: the custom resources, and nothing else.
+//! - [`domain`]: the decisions. No async, no client, no clock.
+//! - [`remote`]: HTTP to the remote services: bounds, pacing, errors.
+//! - [`controller`]: Kubernetes: what triggers passes ([`controller::wiring`]), what they share
+//!   ([`controller::context`]), and the steps that touch the cluster.
+//! - [`ops`]: logs, metrics, probes.
+//! - [`cli`]: one file a subcommand.
+
 pub mod api;
 pub mod cli;
 pub mod controller;

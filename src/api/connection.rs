@@ -2,8 +2,9 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::source::{ConfigMapSource, SecretSource};
 
@@ -22,11 +23,10 @@ pub const APP_MAKER_ENDPOINT: &str = "https://abp-api.akinon.net/api/v1";
     derive = "PartialEq",
     doc = "Connection says how a remote service is reached: endpoint, credentials, trust and rate. \
            Its references are to Secrets and ConfigMaps of its own namespace.",
-    printcolumn(name = "READY", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
-    printcolumn(name = "REASON", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
-    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "MESSAGE", type_ = "string", priority = 1,
-        json_path = r#".status.conditions[?(@.type=="Ready")].message"#)
+    printcolumn = r#"{"name": "READY", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name": "REASON", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name": "AGE", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "MESSAGE", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.appMaker)").message("set spec.appMaker: it is the provider this version serves"))]
@@ -57,11 +57,10 @@ pub struct ConnectionSpec {
     derive = "PartialEq",
     doc = "ClusterConnection is a Connection that objects of chosen namespaces may use. Its references are to \
            Secrets and ConfigMaps of the operator's namespace.",
-    printcolumn(name = "READY", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
-    printcolumn(name = "REASON", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
-    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "MESSAGE", type_ = "string", priority = 1,
-        json_path = r#".status.conditions[?(@.type=="Ready")].message"#)
+    printcolumn = r#"{"name": "READY", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name": "REASON", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name": "AGE", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "MESSAGE", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.appMaker)").message("set spec.appMaker: it is the provider this version serves"))]
@@ -84,7 +83,13 @@ pub struct ClusterConnectionSpec {
     pub allowed_namespaces: Option<AllowedNamespaces>,
     /// Projects that may be managed through this connection, as `organization/project`; absent = all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1000), inner(regex(pattern = r"^[0-9a-fA-F]{24}/[0-9a-fA-F]{24}$")))]
+    #[schemars(
+        length(max = 1000),
+        inner(length(max = 64), regex(pattern = r"^[0-9a-fA-F]{24}/[0-9a-fA-F]{24}$"))
+    )]
+    #[x_kube(validation = Rule::new("self.all(project, project.matches('^[0-9a-fA-F]{24}/[0-9a-fA-F]{24}$'))")
+        .message("an allowed project is its organization's id, a slash and its own id, both 24 hexadecimal digits, for \
+                  example 64b0c0ffee00000000000001/64b0c0ffee00000000000002"))]
     pub allowed_projects: Option<Vec<String>>,
 }
 
@@ -105,15 +110,22 @@ pub struct AppMaker {
 }
 
 /// Which namespaces; the two fields are ORed.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, KubeSchema, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AllowedNamespaces {
     /// By name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1000), inner(length(min = 1, max = 63)))]
+    #[schemars(
+        length(max = 1000),
+        inner(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
+    )]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))")
+        .message("a namespace is lower-case letters and digits, with - between them, for example team-a; for a group of \
+                  namespaces use selector"))]
     pub names: Vec<String>,
     /// By label; an empty selector matches every namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = bounded_selector)]
     pub selector: Option<LabelSelector>,
 }
 
@@ -157,6 +169,31 @@ pub struct ConnectionStatus {
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// Kubernetes' own type has no bounds: a custom resource's labels, keys and operators are not checked for it.
+fn bounded_selector(schema: &mut Schema) {
+    let expression = json!({
+        "key": { "minLength": 1, "maxLength": 317 },
+        "operator": { "enum": ["In", "NotIn", "Exists", "DoesNotExist"] },
+        "values": { "maxItems": 100, "items": { "maxLength": 63 } },
+    });
+    let bounds = json!({
+        "matchExpressions": { "maxItems": 32, "items": { "properties": expression } },
+        "matchLabels": { "maxProperties": 32, "additionalProperties": { "maxLength": 63 } },
+    });
+    if let Some(properties) = schema.get_mut("properties") {
+        merge(properties, bounds);
+    }
+}
+
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            from.into_iter().for_each(|(name, value)| merge(into.entry(name).or_insert(Value::Null), value));
+        }
+        (into, from) => *into = from,
+    }
 }
 
 fn default_app_maker_endpoint() -> String {

@@ -25,11 +25,8 @@ pub const CREATING: &str = "hookwright.dev/creating";
 /// # Errors
 /// One has no YAML form.
 pub fn crd_documents() -> Result<Vec<(String, String)>, CrdError> {
-    let crds = [
-        connection::Connection::crd(),
-        connection::ClusterConnection::crd(),
-        project_webhook::ProjectWebhook::crd(),
-    ];
+    let crds =
+        [connection::Connection::crd(), connection::ClusterConnection::crd(), project_webhook::ProjectWebhook::crd()];
     crds.into_iter().map(|crd| Ok((crd.spec.names.plural.clone(), yaml(&crd)?))).collect()
 }
 
@@ -52,7 +49,9 @@ fn yaml(crd: &CustomResourceDefinition) -> Result<String, CrdError> {
     let versions = crd.pointer_mut("/spec/versions").and_then(Value::as_array_mut);
     for version in versions.into_iter().flatten() {
         // kstatus takes an object without observedGeneration for current; the default says "never looked at".
-        if let Some(status) = version.pointer_mut("/schema/openAPIV3Schema/properties/status").and_then(Value::as_object_mut) {
+        if let Some(status) =
+            version.pointer_mut("/schema/openAPIV3Schema/properties/status").and_then(Value::as_object_mut)
+        {
             status.insert("default".into(), json!({ "observedGeneration": project_webhook::never_observed() }));
         }
     }

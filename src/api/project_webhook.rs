@@ -22,15 +22,14 @@ use super::source::{Header, SecretSource};
     derive = "PartialEq",
     doc = "ProjectWebhook is one webhook of one App Maker project: the operator creates it, keeps it as declared and \
            says truthfully whether it is.",
-    printcolumn(name = "READY", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
-    printcolumn(name = "REASON", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
-    printcolumn(name = "ACTIVE", type_ = "boolean", json_path = ".status.remote.active"),
-    printcolumn(name = "REMOTE-ID", type_ = "string", json_path = ".status.webhookId"),
-    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "HOST", type_ = "string", priority = 1, json_path = ".status.remote.urlHost"),
-    printcolumn(name = "EVENTS", type_ = "string", priority = 1, json_path = ".spec.events"),
-    printcolumn(name = "MESSAGE", type_ = "string", priority = 1,
-        json_path = r#".status.conditions[?(@.type=="Ready")].message"#)
+    printcolumn = r#"{"name": "READY", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name": "REASON", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name": "ACTIVE", "type": "boolean", "jsonPath": ".status.remote.active"}"#,
+    printcolumn = r#"{"name": "REMOTE-ID", "type": "string", "jsonPath": ".status.webhookId"}"#,
+    printcolumn = r#"{"name": "AGE", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "HOST", "type": "string", "jsonPath": ".status.remote.urlHost", "priority": 1}"#,
+    printcolumn = r#"{"name": "EVENTS", "type": "string", "jsonPath": ".spec.events", "priority": 1}"#,
+    printcolumn = r#"{"name": "MESSAGE", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.url) != has(self.urlFrom)").message("set exactly one of spec.url and spec.urlFrom"))]
@@ -38,19 +37,23 @@ pub struct ProjectWebhookSpec {
     /// The connection through which the remote is reached.
     pub connection_ref: ConnectionRef,
     /// The App Maker organization, 24 hexadecimal digits. Immutable.
-    #[schemars(regex(pattern = r"^[0-9a-fA-F]{24}$"), length(max = 24))]
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{24}$"), length(max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{24}$')")
+        .message("organizationId is 24 hexadecimal digits, as in the console's address bar, for example 64b0c0ffee00000000000001"))]
     #[x_kube(validation = Rule::new("self == oldSelf")
         .message("organizationId is immutable; create another ProjectWebhook and delete this one"))]
     pub organization_id: String,
     /// The App Maker project, 24 hexadecimal digits. Immutable.
-    #[schemars(regex(pattern = r"^[0-9a-fA-F]{24}$"), length(max = 24))]
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{24}$"), length(max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{24}$')")
+        .message("projectId is 24 hexadecimal digits, as in the console's address bar, for example 64b0c0ffee00000000000002"))]
     #[x_kube(validation = Rule::new("self == oldSelf")
         .message("projectId is immutable; create another ProjectWebhook and delete this one"))]
     pub project_id: String,
     /// Display name at the remote; metadata.name if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
-    #[x_kube(validation = Rule::new("self.trim() == self && self.size() > 0")
+    #[x_kube(validation = Rule::new("self.trim() == self")
         .message("name has no blanks at its ends; remove them"))]
     pub name: Option<String>,
     /// The receiver's URL, http or https. Anyone who may read this object can read it: if its path or query is a
@@ -75,6 +78,8 @@ pub struct ProjectWebhookSpec {
     pub active: bool,
     /// The events that are delivered, for example `deployment.build.created`. The vocabulary is the remote's.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 128), regex(pattern = r"^[^\s]+$")))]
+    #[x_kube(validation = Rule::new(r"self.all(event, !event.matches('\s'))")
+        .message("an event name holds no blanks; write one event an item, for example deployment.build.created"))]
     #[x_kube(merge_strategy = kube::core::ListMerge::Set)]
     pub events: Vec<String>,
     /// What the operator does about differences.
@@ -89,13 +94,17 @@ pub struct ProjectWebhookSpec {
     pub deletion_policy: Option<DeletionPolicy>,
     /// Hands over exactly this remote webhook, 24 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[0-9a-fA-F]{24}$"), length(max = 24))]
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{24}$"), length(max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{24}$')")
+        .message("webhookId is 24 hexadecimal digits, as kubectl and the operator's messages show it, for example 66b0c0ffee00000000000001"))]
     pub webhook_id: Option<String>,
     /// How often the remote is looked at, 30s to 24h; the operator's --resync-interval if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16), regex(pattern = r"^([0-9]+(s|m|h))+$"))]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('30s') && duration(self) <= duration('24h')")
-        .message("resyncInterval is between 30s and 24h, for example 10m"))]
+    #[schemars(length(max = 32), regex(pattern = r"^([0-9]{1,5}(s|m|h))+$"))]
+    // The bound of digits keeps `duration` from overflowing: an overflow would hide the message.
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}(s|m|h))+$') && duration(self) >= duration('30s') \
+                                     && duration(self) <= duration('24h')")
+        .message("resyncInterval is between 30s and 24h, in s, m and h, for example 10m or 1h30m"))]
     pub resync_interval: Option<String>,
     /// Stops everything but deletion; conditions stay as they were.
     #[serde(default)]
@@ -103,14 +112,16 @@ pub struct ProjectWebhookSpec {
 }
 
 /// A reference to a Connection of the same namespace, or to a ClusterConnection.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Deserialize, Serialize, KubeSchema, PartialEq, Eq, Hash)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionRef {
     /// Connection (of this namespace) or ClusterConnection.
     #[serde(default)]
     pub kind: ConnectionKind,
     /// Name of the connection.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')")
+        .message("a name is lower-case letters and digits, with - and . between them, for example app-maker"))]
     pub name: String,
 }
 

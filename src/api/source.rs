@@ -5,14 +5,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One key of one Secret or ConfigMap. There is no namespace field on purpose: references never cross a namespace.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Deserialize, Serialize, KubeSchema, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyRef {
     /// Name of the object.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')")
+        .message("a name is lower-case letters and digits, with - and . between them, for example app-maker"))]
     pub name: String,
     /// Key within its data.
     #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[x_kube(validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$')")
+        .message("a key is letters, digits, -, _ and ., for example token"))]
     pub key: String,
 }
 

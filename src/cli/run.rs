@@ -18,7 +18,12 @@ pub struct Options {
           value_delimiter = ',', default_values_t = default_endpoints())]
     allowed_endpoints: Vec<UrlPattern>,
     /// Receivers that webhooks may name, in the same form; none = all. Repeatable.
-    #[arg(long = "allowed-receiver", value_name = "PATTERN", env = "HOOKWRIGHT_ALLOWED_RECEIVER", value_delimiter = ',')]
+    #[arg(
+        long = "allowed-receiver",
+        value_name = "PATTERN",
+        env = "HOOKWRIGHT_ALLOWED_RECEIVER",
+        value_delimiter = ','
+    )]
     allowed_receivers: Vec<UrlPattern>,
     /// Identity of this cluster in ownership markers; the UID of namespace kube-system by default. A restored cluster
     /// sets the old one; two live clusters never share one.

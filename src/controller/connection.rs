@@ -96,6 +96,7 @@ async fn pass<K: ConnectionObject>(context: &Arc<Context>, object: &K, key: &Con
         return Ok(Action::await_change());
     }
     let (reason, message, retry) = if going { blocked(&users) } else { judge(context, key).await? };
+    context.metrics.object_reason(K::KIND, context.connections.reason(key, Some(reason)), Some(reason));
     let before = object.status().cloned().unwrap_or_default();
     let generation = object.meta().generation.unwrap_or_default();
     let after = ConnectionStatus {
@@ -115,8 +116,10 @@ async fn pass<K: ConnectionObject>(context: &Arc<Context>, object: &K, key: &Con
 fn blocked(users: &[crate::domain::ids::ObjectKey]) -> (Reason, String, Option<Retry>) {
     let named: Vec<_> = users.iter().take(NAMED).map(ToString::to_string).collect();
     let more = if users.len() > NAMED { format!(" and {} more", users.len() - NAMED) } else { String::new() };
-    let message =
-        format!("being deleted, but in use by {}{more}; delete them, or change their spec.connectionRef", named.join(", "));
+    let message = format!(
+        "being deleted, but in use by {}{more}; delete them, or change their spec.connectionRef",
+        named.join(", ")
+    );
     (Reason::DeletionBlocked, message, None)
 }
 
@@ -148,7 +151,6 @@ async fn publish<K: ConnectionObject>(
     K::api(context.client.clone(), key).patch_status(&key.key.name, &PatchParams::default(), &patch).await?;
     let ready = |conditions: &[Condition]| current_reason(conditions);
     let (old, new) = (ready(&before.conditions), ready(&after.conditions));
-    context.metrics.object_reason(K::KIND, None, None);
     if old == new {
         return Ok(());
     }
@@ -182,7 +184,8 @@ async fn finalizer<K: ConnectionObject>(
 }
 
 /// The connection is gone.
-pub fn forget(context: &Context, key: &ConnectionKey) {
+pub fn forget<K: ConnectionObject>(context: &Context, key: &ConnectionKey) {
+    context.metrics.object_reason(K::KIND, context.connections.reason(key, None), None);
     context.sources.forget(&User::Connection(key.clone()));
     for user in context.index.users_of(key) {
         context.triggers.project_webhook(user);

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::SelectorExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, ResourceExt};
-use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use url::Url;
 
 use super::context::Context;
@@ -72,7 +72,8 @@ pub struct Live {
     pub credentials: Credentials,
     /// The token, for keeping it out of messages.
     pub token: SecretText,
-    built_from: String,
+    /// Versions of the object, the Secret and the trust roots: what tells this client from the next.
+    pub built_from: String,
 }
 
 /// What the remote said of the credentials.
@@ -145,6 +146,7 @@ pub struct Connections {
     pub gate: Arc<dyn Gate>,
     paces: Mutex<HashMap<ConnectionKey, Pace>>,
     live: Mutex<HashMap<ConnectionKey, Arc<Live>>>,
+    reasons: Mutex<HashMap<ConnectionKey, Reason>>,
 }
 
 impl Connections {
@@ -156,7 +158,15 @@ impl Connections {
         cut: Cut,
         gate: Arc<dyn Gate>,
     ) -> Self {
-        Self { namespaced, cluster, cut, gate, paces: Mutex::default(), live: Mutex::default() }
+        Self {
+            namespaced,
+            cluster,
+            cut,
+            gate,
+            paces: Mutex::default(),
+            live: Mutex::default(),
+            reasons: Mutex::default(),
+        }
     }
 
     /// What the connection's object says now.
@@ -178,7 +188,8 @@ impl Connections {
             }
             ConnectionKind::ClusterConnection => {
                 let found = self.cluster.as_ref()?.get(&ObjectRef::new(&key.key.name))?;
-                let (namespaces, projects) = (found.spec.allowed_namespaces.clone(), found.spec.allowed_projects.clone());
+                let (namespaces, projects) =
+                    (found.spec.allowed_namespaces.clone(), found.spec.allowed_projects.clone());
                 Some(Declared {
                     spec: ConnectionSpec::from(&found.spec),
                     tenancy: Tenancy::Cluster { namespaces, projects },
@@ -192,6 +203,15 @@ impl Connections {
     #[must_use]
     pub fn last_seen(&self, key: &ConnectionKey) -> Option<Arc<Live>> {
         lock(&self.live).get(key).cloned()
+    }
+
+    /// Takes note of what a connection's status says now (`None`: it is gone), and returns what it said before.
+    pub fn reason(&self, key: &ConnectionKey, now: Option<Reason>) -> Option<Reason> {
+        let mut reasons = lock(&self.reasons);
+        match now {
+            Some(reason) => reasons.insert(key.clone(), reason),
+            None => reasons.remove(key),
+        }
     }
 
     fn pace(&self, key: &ConnectionKey, spec: &ConnectionSpec) -> Pace {
@@ -338,8 +358,9 @@ pub async fn admits(
     }
     let path = project.to_string();
     if projects.as_ref().is_some_and(|projects| !projects.iter().any(|allowed| allowed.eq_ignore_ascii_case(&path))) {
-        let message =
-            format!("ClusterConnection {name} does not admit project {path}; have it added to spec.allowedProjects there");
+        let message = format!(
+            "ClusterConnection {name} does not admit project {path}; have it added to spec.allowedProjects there"
+        );
         return Err(Refusal::person(Reason::ConnectionNotAllowed, message).into());
     }
     Ok(())

@@ -138,6 +138,8 @@ pub struct Pass<'a, K: Kind> {
     pub memory: K::Memory,
     /// The object's newest resourceVersion that this process knows.
     pub version: Option<String>,
+    /// Whether this pass has put the finalizer on the object, which the cache may not show yet.
+    pub held: bool,
     /// Whether this pass has written to the remote.
     pub wrote: bool,
     /// Its writes in the words of the plan, until an Event tells them.
@@ -199,6 +201,7 @@ impl<K: Kind> Driver<K> {
             status: K::status(&object).cloned().unwrap_or_default(),
             memory,
             version: object.resource_version(),
+            held: false,
             wrote: false,
             noted: vec![],
             again: None,

@@ -138,7 +138,8 @@ async fn settings(client: &Client, asked: Asked) -> anyhow::Result<Settings> {
     let cluster = match asked.cluster {
         Some(id) => id,
         None => {
-            let system = namespaces.get_metadata("kube-system").await.map_err(|error| anyhow::anyhow!(kubernetes(&error)));
+            let system =
+                namespaces.get_metadata("kube-system").await.map_err(|error| anyhow::anyhow!(kubernetes(&error)));
             let system = system.context("the UID of namespace kube-system can't be read; set --cluster-id")?;
             system.uid().context("namespace kube-system has no UID; set --cluster-id")?
         }
@@ -170,13 +171,17 @@ async fn ensure_namespace(namespaces: &Api<Namespace>, name: &str) -> anyhow::Re
         Ok(None) => match namespaces.create(&PostParams::default(), &namespace).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-            Err(error) => Err(anyhow::anyhow!(kubernetes(&error))).with_context(|| format!("namespace {name} can't be created")),
+            Err(error) => {
+                Err(anyhow::anyhow!(kubernetes(&error))).with_context(|| format!("namespace {name} can't be created"))
+            }
         },
         Err(kube::Error::Api(status)) if status.code == 403 => {
             tracing::info!("namespace {name} may not be looked at; taking it to be there");
             Ok(())
         }
-        Err(error) => Err(anyhow::anyhow!(kubernetes(&error))).with_context(|| format!("namespace {name} can't be read")),
+        Err(error) => {
+            Err(anyhow::anyhow!(kubernetes(&error))).with_context(|| format!("namespace {name} can't be read"))
+        }
     }
 }
 
@@ -233,9 +238,11 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
     };
     let per_scope = (settings.max_concurrent / u16::try_from(scopes.len()).unwrap_or(u16::MAX)).max(1);
     let (cut_handle, cut) = cut();
-    let connections: Vec<_> = scopes.iter().map(|scope| Watch::<Connection>::new(scoped(&client, scope.as_deref()))).collect();
+    let connections: Vec<_> =
+        scopes.iter().map(|scope| Watch::<Connection>::new(scoped(&client, scope.as_deref()))).collect();
     let cluster = scopes[0].is_none().then(|| Watch::<ClusterConnection>::new(Api::all(client.clone())));
-    let webhooks: Vec<_> = scopes.iter().map(|scope| Watch::<ProjectWebhook>::new(scoped(&client, scope.as_deref()))).collect();
+    let webhooks: Vec<_> =
+        scopes.iter().map(|scope| Watch::<ProjectWebhook>::new(scoped(&client, scope.as_deref()))).collect();
     let (project_webhooks, requested_webhooks) = unbounded();
     let (to_connections, requested_connections) = unbounded();
     let reporter = Reporter { controller: "hookwright.dev/operator".into(), instance: std::env::var("HOSTNAME").ok() };
@@ -359,7 +366,7 @@ impl<K: ConnectionObject> Observer<K> for ConnectionUsers {
     }
 
     fn deleted(&self, object: &K) {
-        connection::forget(&self.0, &object.connection_key());
+        connection::forget::<K>(&self.0, &object.connection_key());
     }
 }
 

@@ -75,7 +75,9 @@ pub async fn hold<K: Kind>(pass: &mut Pass<'_, K>, annotations: Value) -> Result
     if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
         finalizers.push(FINALIZER.into());
     }
-    finalizer_patch(pass, &finalizers, annotations).await
+    finalizer_patch(pass, &finalizers, annotations).await?;
+    pass.held = true;
+    Ok(())
 }
 
 /// Removes the finalizer: the object may go.
@@ -83,13 +85,18 @@ pub async fn hold<K: Kind>(pass: &mut Pass<'_, K>, annotations: Value) -> Result
 /// # Errors
 /// Kubernetes does not take it; a conflict too.
 pub async fn release<K: Kind>(pass: &mut Pass<'_, K>) -> Result<(), Halt> {
-    let finalizers: Vec<_> = pass.object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
+    let finalizers: Vec<_> =
+        pass.object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
     finalizer_patch(pass, &finalizers, json!({})).await?;
     pass.released = true;
     Ok(())
 }
 
-async fn finalizer_patch<K: Kind>(pass: &mut Pass<'_, K>, finalizers: &[String], annotations: Value) -> Result<(), Halt> {
+async fn finalizer_patch<K: Kind>(
+    pass: &mut Pass<'_, K>,
+    finalizers: &[String],
+    annotations: Value,
+) -> Result<(), Halt> {
     let version = pass.version.clone().or_else(|| pass.object.resource_version());
     let patch = json!({
         "metadata": { "resourceVersion": version, "finalizers": finalizers, "annotations": annotations },

@@ -92,7 +92,9 @@ fn advice(reason: Reason) -> &'static str {
     match reason {
         Reason::CredentialsRejected => "; put a valid token into the Secret of the connection",
         Reason::Forbidden => "; give the token's user the permission to manage the project's webhooks",
-        Reason::ProjectNotFound => "; correct spec.organizationId and spec.projectId, or give the token access to the project",
+        Reason::ProjectNotFound => {
+            "; correct spec.organizationId and spec.projectId, or give the token access to the project"
+        }
         Reason::RemoteRejected => "; correct the spec",
         _ => "",
     }

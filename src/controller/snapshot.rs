@@ -50,8 +50,15 @@ pub struct Failed {
 #[derive(Default)]
 struct State {
     latest: Option<Arc<Snapshot>>,
-    failed: Option<(RemoteError, Moment)>,
+    failed: Option<Failure>,
     failures: u32,
+}
+
+/// The last LIST failed; the failure stands until this moment, for all who use the connection as it was then.
+struct Failure {
+    error: RemoteError,
+    until: Moment,
+    connection: String,
 }
 
 #[derive(Default)]
@@ -121,16 +128,15 @@ impl Project {
         priority: Priority,
         clock: &Clock,
     ) -> Result<Arc<Snapshot>, Failed> {
-        let asked = clock.now();
         let mut state = self.state.lock().await;
         if let Some(latest) = state.latest.as_ref().filter(|latest| latest.begun >= begun_after) {
             return Ok(Arc::clone(latest));
         }
-        if let Some((error, until)) = &state.failed {
-            // Failed while we waited, or so short a time ago that a new try would only add load.
-            let now = clock.now();
-            if now < *until || *until > asked {
-                return Err(Failed { error: error.clone(), again: until.since(now).max(Duration::from_millis(100)) });
+        // A new Secret or endpoint deserves a new try; anybody else would only add load.
+        if let Some(failure) = state.failed.as_ref().filter(|failure| failure.connection == live.built_from) {
+            let again = failure.until.since(clock.now());
+            if !again.is_zero() {
+                return Err(Failed { error: failure.error.clone(), again });
             }
         }
         self.gather().await;
@@ -147,7 +153,8 @@ impl Project {
                     RetryClass::After(delay) => delay,
                     RetryClass::Soon | RetryClass::Person => backoff(state.failures, path),
                 };
-                state.failed = Some((error.clone(), clock.now().after(again)));
+                let until = clock.now().after(again);
+                state.failed = Some(Failure { error: error.clone(), until, connection: live.built_from.clone() });
                 Err(Failed { error, again })
             }
         }
@@ -175,32 +182,39 @@ impl Project {
         Writing(Arc::clone(self))
     }
 
-    /// Forgets a failure: credentials or the connection have changed, so a new try may succeed.
+    /// Forgets a failure: a person asks for a new try.
     pub async fn retry_now(&self) {
         self.state.lock().await.failed = None;
     }
 
     /// The begin that a periodic look needs: if the timer is due, that moment, and the timer is wound up again. The
-    /// project owns the timer, so that all its objects come due together and share one LIST.
-    pub fn due(&self, object: &ObjectKey, interval: Duration, path: &ProjectPath, now: Moment, metrics: &Metrics) -> Option<Moment> {
+    /// project owns the timer, so that all its objects come due together and share one LIST. `least` is the shortest
+    /// interval that the connection's rate allows.
+    pub fn due(
+        &self,
+        object: &ObjectKey,
+        interval: Duration,
+        now: Moment,
+        least: impl FnOnce() -> Duration,
+        metrics: &Metrics,
+    ) -> Option<Moment> {
         let mut timer = lock(&self.timer);
         timer.intervals.insert(object.clone(), interval);
         let shortest = timer.intervals.values().min().copied().unwrap_or(interval);
-        let next = now.after(jittered(shortest, path));
         match timer.due {
-            Some(due) if now >= due => {
-                metrics.resync_lag(Kind::ProjectWebhook, now.since(due));
-                timer.due = Some(next);
-                Some(due)
-            }
-            // A shorter interval came in.
-            Some(due) => {
-                timer.due = Some(due.min(next));
+            Some(due) if now < due => {
+                // A shorter interval may have come in.
+                timer.due = Some(due.min(now.after(jittered(shortest, object))));
                 None
             }
-            None => {
-                timer.due = Some(next);
-                Some(now)
+            due => {
+                let stretched = shortest.max(least());
+                metrics.resync_stretch(Kind::ProjectWebhook, stretched.as_secs_f64() / shortest.as_secs_f64().max(1.0));
+                timer.due = Some(now.after(jittered(stretched, object)));
+                if let Some(due) = due {
+                    metrics.resync_lag(Kind::ProjectWebhook, now.since(due));
+                }
+                Some(due.unwrap_or(now))
             }
         }
     }

@@ -125,7 +125,12 @@ impl Sources {
                 let api = Api::<ConfigMap>::namespaced(self.client.clone(), &key.namespace);
                 Ok(api.get_opt(&key.name).await?.map(|map| Source {
                     version: map.resource_version().unwrap_or_default(),
-                    values: map.data.unwrap_or_default().into_iter().map(|(k, v)| (k, Some(SecretText::new(v)))).collect(),
+                    values: map
+                        .data
+                        .unwrap_or_default()
+                        .into_iter()
+                        .map(|(k, v)| (k, Some(SecretText::new(v))))
+                        .collect(),
                 }))
             }
         }
@@ -148,7 +153,8 @@ impl Sources {
     /// The sources of one kind in one namespace (or in all) that somebody uses.
     #[must_use]
     pub fn used(&self, kind: SourceKind, namespace: Option<&str>) -> HashSet<SourceKey> {
-        let within = |key: &&SourceKey| key.kind == kind && namespace.is_none_or(|namespace| key.namespace == namespace);
+        let within =
+            |key: &&SourceKey| key.kind == kind && namespace.is_none_or(|namespace| key.namespace == namespace);
         lock(&self.users).keys().filter(within).cloned().collect()
     }
 

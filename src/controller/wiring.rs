@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Action, Config, ReconcileRequest, applier};
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::WatchStreamExt;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
@@ -218,7 +218,9 @@ pub async fn follow_sources<S>(
     while let Some(event) = events.next().await {
         match event {
             Event::Init => *lock(&missing) = context.sources.used(kind, namespace.as_deref()),
-            Event::InitApply(object) | Event::Apply(object) => changed(&key(&object), object.resource_version().as_deref()),
+            Event::InitApply(object) | Event::Apply(object) => {
+                changed(&key(&object), object.resource_version().as_deref())
+            }
             Event::InitDone => {
                 let gone: Vec<_> = lock(&missing).iter().cloned().collect();
                 for key in gone {

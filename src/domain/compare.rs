@@ -137,11 +137,7 @@ pub fn differences(desired: &Desired, seen: &Webhook, masked: Masked) -> Vec<Dif
 /// What to send so that these fields become equal; `headers` is always the whole map, because it is not documented
 /// whether the remote replaces or merges it.
 #[must_use]
-pub fn changes<'a>(
-    desired: &Desired,
-    fields: impl IntoIterator<Item = &'a Field>,
-    marker: Option<&Marker>,
-) -> Changes {
+pub fn changes<'a>(desired: &Desired, fields: impl IntoIterator<Item = &'a Field>, marker: Option<&Marker>) -> Changes {
     let mut changes = Changes::default();
     for field in fields {
         match field {

@@ -56,7 +56,8 @@ pub fn plan_deletion(
     done: &Done,
     timing: Timing,
 ) -> DeletionPlan {
-    let mut ours: BTreeMap<WebhookId, &Webhook> = view.marked(&case.marker).map(|webhook| (webhook.id, webhook)).collect();
+    let mut ours: BTreeMap<WebhookId, &Webhook> =
+        view.marked(&case.marker).map(|webhook| (webhook.id, webhook)).collect();
     if let Some(id) = case.owned_id()
         && !ours.contains_key(&id)
         && !done.deleted.contains(&id)

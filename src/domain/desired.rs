@@ -87,7 +87,9 @@ pub enum InvalidValue {
     #[error("header {0} is there twice (names are compared without regard to case); keep one")]
     Twice(HeaderName),
     /// The receiver is no usable URL.
-    #[error("the receiver's URL is not an http or https URL with a host, like https://hooks.example.com/builds; correct {0}")]
+    #[error(
+        "the receiver's URL is not an http or https URL with a host, like https://hooks.example.com/builds; correct {0}"
+    )]
     NotAReceiver(&'static str),
     /// The receiver's URL is too long.
     #[error("the receiver's URL has {0} bytes; at most 2048 are possible")]
@@ -150,7 +152,8 @@ pub fn receiver(text: &str, field: &'static str) -> Result<ReceiverUrl, InvalidV
         return Err(InvalidValue::UrlTooLong(text.len()));
     }
     let receiver = ReceiverUrl::new(text);
-    let usable = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|h| !h.is_empty());
+    let usable =
+        |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|h| !h.is_empty());
     // The parser drops tabs and line breaks inside a URL; the remote would store them.
     if text.chars().any(|c| c.is_control() || c == ' ') || !receiver.url().is_some_and(usable) {
         return Err(InvalidValue::NotAReceiver(field));

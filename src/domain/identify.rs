@@ -276,8 +276,11 @@ pub fn candidates(desired: &Desired, view: &View<'_>) -> BTreeSet<WebhookId> {
 fn lookalikes<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Rivals) -> Identity<'a> {
     let same = || view.webhooks.iter().filter(|webhook| same_name_and_url(desired, webhook));
     if case.management == ManagementPolicy::Observe {
-        return best(case, desired, &same().collect::<Vec<_>>())
-            .map_or(Identity::Nothing, |webhook| Identity::Mine { webhook, ownership: Ownership::Observed, surplus: vec![] });
+        return best(case, desired, &same().collect::<Vec<_>>()).map_or(Identity::Nothing, |webhook| Identity::Mine {
+            webhook,
+            ownership: Ownership::Observed,
+            surplus: vec![],
+        });
     }
     if case.adoption != AdoptionPolicy::CreateAnother {
         // A marker that no live object has: another cluster's webhook, or ours from before a restore with another
@@ -288,7 +291,8 @@ fn lookalikes<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn 
         }
     }
     let unclaimed = |webhook: &&Webhook| {
-        !matches!(webhook.marker, SeenMarker::Shown(_)) && rivals.claimants(webhook.id).iter().all(|c| c.strength < Strength::Pinned)
+        !matches!(webhook.marker, SeenMarker::Shown(_))
+            && rivals.claimants(webhook.id).iter().all(|c| c.strength < Strength::Pinned)
     };
     let found: Vec<_> = same().filter(unclaimed).collect();
     if found.is_empty() || case.adoption == AdoptionPolicy::CreateAnother {

@@ -28,7 +28,9 @@ enum Port {
 
 /// The text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no pattern: write [scheme://]host[:port], for example https://hooks.example.com, *.example.com or http://127.0.0.1:*")]
+#[error(
+    "{0:?} is no pattern: write [scheme://]host[:port], for example https://hooks.example.com, *.example.com or http://127.0.0.1:*"
+)]
 pub struct InvalidPattern(String);
 
 /// The hosts that the operator may call without being told so: App Maker's two, and the CodeArts services.
@@ -169,7 +171,9 @@ mod tests {
     #[test]
     fn a_star_is_exactly_one_label_or_any_port() {
         assert!(allowed("iam.*.myhuaweicloud.com", "https://iam.ap-southeast-3.myhuaweicloud.com/"));
-        for other in ["https://iam.a.b.myhuaweicloud.com/", "https://iam.myhuaweicloud.com/", "https://x.a.myhuaweicloud.com/"] {
+        for other in
+            ["https://iam.a.b.myhuaweicloud.com/", "https://iam.myhuaweicloud.com/", "https://x.a.myhuaweicloud.com/"]
+        {
             assert!(!allowed("iam.*.myhuaweicloud.com", other), "{other}");
         }
         assert!(allowed("http://127.0.0.1:*", "http://127.0.0.1:1234/x"));

@@ -147,7 +147,11 @@ fn keep<'a>(
     let here = Some((webhook, ownership));
     if case.management == ManagementPolicy::Observe {
         let differences = differences(desired, webhook, Masked::Accepted);
-        let message = if differences.is_empty() { "found; equals the spec".into() } else { listed("found; differs in ", &differences) };
+        let message = if differences.is_empty() {
+            "found; equals the spec".into()
+        } else {
+            listed("found; differs in ", &differences)
+        };
         return Plan::Rest(Rest { reason: Reason::Observed, message, webhook: here, differences, again: None });
     }
     if let Some(id) = surplus.first() {
@@ -216,12 +220,18 @@ fn absent<'a>(
     lookalikes: &[&'a Webhook],
 ) -> Plan<'a> {
     if case.management == ManagementPolicy::Observe {
-        return rest(Reason::Drifted, "no webhook with this name and URL is there; managementPolicy is Observe, so none is created".into());
+        return rest(
+            Reason::Drifted,
+            "no webhook with this name and URL is there; managementPolicy is Observe, so none is created".into(),
+        );
     }
     if let Creation::Pending { since } = memory.creation {
         let waited = view.begun.since(since);
         if waited < timing.settle {
-            return waiting("a creation has no clear result yet; looking for it before trying again".into(), patience(waited));
+            return waiting(
+                "a creation has no clear result yet; looking for it before trying again".into(),
+                patience(waited),
+            );
         }
         memory.creation = Creation::Settled;
     }
@@ -250,7 +260,13 @@ fn adopt<'a>(case: &Case, desired: &Desired, memory: &mut Memory, lookalikes: &[
         if found.is_empty() {
             let message = "the remote equals the spec".into();
             let here = Some((*webhook, Ownership::Adopted));
-            return Plan::Rest(Rest { reason: Reason::Synced, message, webhook: here, differences: found, again: None });
+            return Plan::Rest(Rest {
+                reason: Reason::Synced,
+                message,
+                webhook: here,
+                differences: found,
+                again: None,
+            });
         }
         return correct(case, desired, memory, webhook, Ownership::Adopted, found);
     }
@@ -296,7 +312,9 @@ pub fn conflict(id: WebhookId, whose: &Foreign) -> String {
             "webhook {id} belongs to ProjectWebhook {key}; delete that one with deletionPolicy: Orphan, or remove this one"
         ),
         Foreign::ClaimedBy(key) => {
-            format!("webhook {id} is claimed by ProjectWebhook {key}; remove one of the two, or point one to another webhook")
+            format!(
+                "webhook {id} is claimed by ProjectWebhook {key}; remove one of the two, or point one to another webhook"
+            )
         }
         Foreign::MarkedElsewhere => format!(
             "webhook {id} carries the marker of an owner that is not in this cluster; if this cluster was restored or renamed, \

@@ -109,7 +109,8 @@ pub fn next_status(
 #[must_use]
 pub fn conditions(before: &[Condition], reason: Reason, message: &str, generation: i64, now: &Time) -> Vec<Condition> {
     let make = |type_: &str, status: &str| {
-        let since = before.iter().find(|c| c.type_ == type_ && c.status == status).map(|c| c.last_transition_time.clone());
+        let since =
+            before.iter().find(|c| c.type_ == type_ && c.status == status).map(|c| c.last_transition_time.clone());
         Condition {
             type_: type_.into(),
             status: status.into(),
@@ -171,7 +172,8 @@ mod tests {
     #[test]
     fn every_reason_is_exactly_one_state_of_kstatus() {
         for reason in Reason::ALL {
-            let types: BTreeSet<_> = conditions(&[], *reason, "m", 1, &at(0)).into_iter().map(|c| (c.type_, c.status)).collect();
+            let types: BTreeSet<_> =
+                conditions(&[], *reason, "m", 1, &at(0)).into_iter().map(|c| (c.type_, c.status)).collect();
             let pair = |type_: &str, status: &str| (type_.to_owned(), status.to_owned());
             let expected = match reason.class() {
                 Class::Ready => BTreeSet::from([pair("Ready", "True")]),

@@ -20,6 +20,12 @@ impl Moment {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The moment this much earlier; the start of the process if that is later.
+    #[must_use]
+    pub const fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration))
+    }
+
     /// The moment this much later.
     #[must_use]
     pub const fn after(self, delay: Duration) -> Self {

@@ -1,6 +1,7 @@
 //! What is counted, as OpenMetrics. Label values come from enum variants and from the texts of [`Call`]s, so that the
 //! number of series is bounded and no object, host or id becomes one.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -142,6 +143,7 @@ pub struct Metrics {
     orphans: Family<OfKind, Counter>,
     duplicates_removed: Family<OfKind, Counter>,
     resync_lag: Histograms<OfKind>,
+    resync_stretch: Family<OfKind, Gauge<f64, AtomicU64>>,
 }
 
 impl Default for Metrics {
@@ -176,6 +178,7 @@ impl Metrics {
             orphans: Family::default(),
             duplicates_removed: Family::default(),
             resync_lag: Family::new_with_constructor(wait_buckets),
+            resync_stretch: Family::default(),
         };
         metrics.register();
         metrics
@@ -194,6 +197,7 @@ impl Metrics {
             orphans,
             duplicates_removed,
             resync_lag,
+            resync_stretch,
         } = self;
         registry.register("remote_calls", "Calls to a remote, by how they ended", remote_calls.clone());
         let seconds = || Unit::Seconds;
@@ -215,6 +219,8 @@ impl Metrics {
         registry.register("duplicates_removed", help, duplicates_removed.clone());
         let help = "How much later than its resyncInterval an object was looked at";
         registry.register_with_unit("resync_lag", help, seconds(), resync_lag.clone());
+        let help = "How many times longer than wanted the last resync interval was, because the rate of its connection allows no more";
+        registry.register("resync_stretch", help, resync_stretch.clone());
         let build = Info::new(OfBuild { version: env!("CARGO_PKG_VERSION") });
         registry.register("build", "The version of this operator", build);
     }
@@ -270,6 +276,11 @@ impl Metrics {
     /// A periodic look at an object came this much later than it was due.
     pub fn resync_lag(&self, kind: Kind, late: Duration) {
         self.resync_lag.get_or_create(&OfKind { kind: kind.as_str() }).observe(late.as_secs_f64());
+    }
+
+    /// A resync interval was set to this many times what was wanted; 1 is as wanted.
+    pub fn resync_stretch(&self, kind: Kind, ratio: f64) {
+        self.resync_stretch.get_or_create(&OfKind { kind: kind.as_str() }).set(ratio);
     }
 
     /// Everything as OpenMetrics text.

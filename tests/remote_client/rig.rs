@@ -48,11 +48,7 @@ pub struct Setup {
 
 impl Rig {
     pub async fn start() -> Self {
-        Self::start_with(Options::default()).await
-    }
-
-    pub async fn start_with(options: Options) -> Self {
-        let simulator = Simulator::start(Options { tokens: vec![TOKEN.into()], ..options }).await.unwrap();
+        let simulator = Simulator::start(Options { tokens: vec![TOKEN.into()], ..Options::default() }).await.unwrap();
         let ProjectRef { organization, id } = simulator.new_project();
         let project = ProjectPath { organization: organization.parse().unwrap(), project: id.parse().unwrap() };
         Self { simulator, project, id }

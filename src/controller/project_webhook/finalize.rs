@@ -28,7 +28,6 @@ use crate::domain::memory::Basis;
 use crate::domain::plan::{Timing, Write};
 use crate::domain::refusal::{Refusal, Retry};
 use crate::domain::status::{Finding, Outcome};
-use crate::domain::time::Moment;
 use crate::remote::error::Fault;
 use crate::remote::pace::Priority;
 
@@ -69,7 +68,9 @@ async fn clean_up(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
             }
             DeletionPlan::Wait(again) => {
                 pass.again = Some(again);
-                return Ok(progressing("being deleted; a creation has no clear result yet, waiting to see what there is to delete".into()));
+                return Ok(progressing(
+                    "being deleted; a creation has no clear result yet, waiting to see what there is to delete".into(),
+                ));
             }
             DeletionPlan::Release { orphans } => {
                 release(pass, &orphans, "it is left at the remote").await?;
@@ -131,7 +132,7 @@ async fn look(pass: &mut PwhPass<'_>, resolved: &Resolved, ask: Option<WebhookId
     let Resolved { live, path, project, .. } = resolved;
     let clock = &pass.context.clock;
     let now = clock.now();
-    let fresh = Moment::since_start(now.since(Moment::default()).saturating_sub(FRESH));
+    let fresh = if live.credentials.are_rejected() { now } else { now.before(FRESH) };
     let begun_after = fresh.max(pass.memory.look_after);
     let snapshot = match project.list(live, path, begun_after, Priority::Urgent, clock).await {
         Ok(snapshot) => snapshot,
@@ -160,7 +161,8 @@ async fn blocked(pass: &mut PwhPass<'_>, refusal: Refusal) -> Result<Outcome, Ha
         || pass.object.spec.management_policy == ManagementPolicy::Observe;
     let orphans: Vec<_> = recorded.into_iter().collect();
     if orphan {
-        release(pass, &orphans, &format!("it is left at the remote, with its marker, because {}", refusal.message)).await?;
+        release(pass, &orphans, &format!("it is left at the remote, with its marker, because {}", refusal.message))
+            .await?;
         return Ok(progressing("nothing is left to do".into()));
     }
     if refusal.reason.class() == Class::Mending && !is_missing(refusal.reason) {
@@ -218,5 +220,12 @@ async fn release(pass: &mut PwhPass<'_>, orphans: &[WebhookId], why: &str) -> Re
 }
 
 fn progressing(message: String) -> Outcome {
-    Outcome { reason: Reason::Progressing, message, finding: Finding::Unknown, basis: None, recurring: None, wrote: false }
+    Outcome {
+        reason: Reason::Progressing,
+        message,
+        finding: Finding::Unknown,
+        basis: None,
+        recurring: None,
+        wrote: false,
+    }
 }

@@ -219,7 +219,7 @@ fn requests(object: &ProjectWebhook) -> Requests {
 /// Finalizer and annotation, as the cache or this process' own newer write has them.
 fn intent(pass: &Pass<'_, ProjectWebhookKind>) -> Intent {
     let written = pass.memory.creating.clone();
-    let held = written.is_some() || pass.object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    let held = pass.held || pass.object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
     let annotation = || pass.object.annotations().get(CREATING).and_then(|annotation| Creating::parse(annotation));
     Intent { held, creating: written.or_else(annotation) }
 }
@@ -249,9 +249,11 @@ fn case(pass: &Pass<'_, ProjectWebhookKind>, basis: Basis) -> Case {
 fn decisions<'a>(remembered: &'a mut Remembered, case: &Case, now: Moment, object: &ProjectWebhook) -> &'a mut Memory {
     remembered.decisions.get_or_insert_with(|| {
         let corrections = object.status.iter().flat_map(|status| &status.corrections);
-        let counts: BTreeMap<Field, u32> = corrections.filter_map(|c| Some((Field::parse(&c.field)?, c.count))).collect();
+        let counts: BTreeMap<Field, u32> =
+            corrections.filter_map(|c| Some((Field::parse(&c.field)?, c.count))).collect();
         // They were counted for the spec and Secrets of then. If those were never applied, that is the present basis.
-        let unchanged = object.status.as_ref().is_some_and(|s| Some(s.observed_generation) == object.metadata.generation);
+        let unchanged =
+            object.status.as_ref().is_some_and(|s| Some(s.observed_generation) == object.metadata.generation);
         let counts = if unchanged { counts } else { BTreeMap::new() };
         Memory::first_met(now, case.intent.is_open(case.owned_id()), counts, case.basis.clone())
     })

@@ -1,5 +1,7 @@
 //! IO: the project's shared LIST, and a GET for a webhook that it should show and does not.
 
+use std::time::Duration;
+
 use super::{Observed, ProjectWebhookKind, Resolved};
 use crate::api::condition::Reason;
 use crate::controller::connections::{CREDENTIALS_REJECTED, Live};
@@ -19,7 +21,11 @@ pub(super) async fn observe(
     ask: Option<WebhookId>,
 ) -> Result<Observed, Halt> {
     admit(pass, &resolved.live)?;
-    let (begun_after, priority) = wanted(pass, resolved);
+    let (begun_after, priority) = match ask {
+        None => wanted(pass, resolved).await,
+        // The LIST is the one that raised the question.
+        Some(_) => (pass.memory.look_after, Priority::Urgent),
+    };
     let Resolved { live, path, project, .. } = resolved;
     let clock = &pass.context.clock;
     let snapshot = match project.list(live, path, begun_after, priority, clock).await {
@@ -37,29 +43,37 @@ pub(super) async fn observe(
     Ok(Observed { snapshot, looked_up })
 }
 
+/// Whether a person asks for a look, and this pass has not looked yet.
+fn is_asked(pass: &Pass<'_, ProjectWebhookKind>) -> bool {
+    !pass.wrote && pass.status.last_handled_reconcile_at != super::requests(pass.object).reconcile
+}
+
 /// How new the LIST has to be. An object that is at rest takes what the project's timer brings; one that may write
 /// needs a fresh one; and one that has written, one that shows the write.
-fn wanted(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved) -> (Moment, Priority) {
-    let Resolved { path, project, basis, timing, .. } = resolved;
-    let now = pass.context.clock.now();
-    let due = project.due(&pass.key, timing.interval, path, now, &pass.context.metrics);
-    let written = pass.memory.look_after;
-    let requested = super::requests(pass.object);
-    let status = &pass.status;
-    let asked = status.last_handled_reconcile_at != requested.reconcile;
-    let at_rest = status.applied.as_ref() == Some(basis)
-        && !asked
-        && status.last_handled_correct_drift_at == requested.correct_drift;
-    let fresh = Moment::since_start(now.since(Moment::default()).saturating_sub(FRESH));
+async fn wanted(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved) -> (Moment, Priority) {
+    if is_asked(pass) {
+        resolved.project.retry_now().await;
+    }
+    let Resolved { live, project, basis, timing, .. } = resolved;
+    let context = pass.context;
+    let now = context.clock.now();
+    // Half of the rate is for looking; the other half stays for writes.
+    let rate = f64::from(live.declared.spec.rate_limit.requests_per_second) / 2.0;
+    let least = || Duration::from_secs_f64(context.snapshots.count(&live.key) as f64 / rate);
+    let due = project.due(&pass.key, timing.interval, now, least, &context.metrics);
+    let correct_drift = super::requests(pass.object).correct_drift;
+    let at_rest = pass.status.applied.as_ref() == Some(basis)
+        && !is_asked(pass)
+        && pass.status.last_handled_correct_drift_at == correct_drift;
     let base = match due {
         Some(due) => due,
-        // Somebody asked to have it looked at: what is known already would be no answer.
-        None if asked && !pass.wrote => now,
+        // What is known already would be no answer to who asks, nor tell whether credentials work again.
+        None if is_asked(pass) || live.credentials.are_rejected() => now,
         None if at_rest => Moment::default(),
-        None => fresh,
+        None => now.before(FRESH),
     };
     let priority = if at_rest && !pass.wrote { Priority::Periodic } else { Priority::Urgent };
-    (base.max(written), priority)
+    (base.max(pass.memory.look_after), priority)
 }
 
 /// Once the remote has rejected the credentials, one user at a time tries them again.

@@ -74,10 +74,7 @@ fn through_connection(refusal: Refusal, kind: &str, key: &ConnectionKey) -> Refu
     Refusal { reason, message, retry }
 }
 
-async fn url(
-    pass: &Pass<'_, ProjectWebhookKind>,
-    secrets: &mut Versions,
-) -> Result<(String, &'static str), Halt> {
+async fn url(pass: &Pass<'_, ProjectWebhookKind>, secrets: &mut Versions) -> Result<(String, &'static str), Halt> {
     let spec = &pass.object.spec;
     match (&spec.url, &spec.url_from) {
         (Some(url), None) => Ok((url.clone(), "spec.url")),
@@ -86,10 +83,7 @@ async fn url(
     }
 }
 
-async fn headers(
-    pass: &Pass<'_, ProjectWebhookKind>,
-    secrets: &mut Versions,
-) -> Result<Vec<(String, String)>, Halt> {
+async fn headers(pass: &Pass<'_, ProjectWebhookKind>, secrets: &mut Versions) -> Result<Vec<(String, String)>, Halt> {
     let mut headers = vec![];
     for header in &pass.object.spec.headers {
         let value = match (&header.value, &header.value_from) {
@@ -108,11 +102,7 @@ async fn headers(
     Ok(headers)
 }
 
-async fn secret(
-    pass: &Pass<'_, ProjectWebhookKind>,
-    from: &KeyRef,
-    secrets: &mut Versions,
-) -> Result<String, Halt> {
+async fn secret(pass: &Pass<'_, ProjectWebhookKind>, from: &KeyRef, secrets: &mut Versions) -> Result<String, Halt> {
     let user = User::ProjectWebhook(pass.key.clone());
     let (text, version) = value(pass.context, SourceKind::Secret, &pass.key.namespace, from, &user).await?;
     secrets.insert(from.name.clone(), version);

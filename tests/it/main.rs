@@ -1,0 +1,18 @@
+//! Tests of the operator against a real API server: its process, a control plane, and the simulator as the remote.
+//!
+//! Each test has a [`support::World`] of its own: a namespace with a random name on the shared control plane, a
+//! simulator in this process, and an operator process that watches only that namespace. So all of them run in parallel.
+//! `cargo xtask test` starts what they need and tells them by environment where it is.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that unwraps fails, which is what it should do")]
+#![allow(clippy::print_stderr, reason = "a failed test tells what the operator logged")]
+#![allow(missing_docs, reason = "the names of tests are sentences")]
+
+mod support;
+
+mod canary;
+mod connections;
+mod kubectl;
+mod lifecycle;
+mod manifests;
+mod webhook_adoption;
+mod webhook_fields;

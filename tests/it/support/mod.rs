@@ -1,0 +1,16 @@
+//! What every test stands on.
+
+mod calls;
+mod cluster;
+mod http;
+mod operator;
+mod remote;
+mod wait;
+mod world;
+
+pub use calls::{assert_calls, assert_writes, rendered, render};
+pub use cluster::{Manifest, admin_client, asset, kubeconfig};
+pub use http::get;
+pub use operator::{Operator, Setup as OperatorSetup};
+pub use wait::{DEADLINE, condition, is_ready, ready_reason};
+pub use world::{Setup, TOKEN, World};

@@ -1,0 +1,123 @@
+//! The operator as a process: the very program that is shipped, in a debug build.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use super::http;
+use super::wait::DEADLINE;
+
+/// How an operator is started.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub kubeconfig: PathBuf,
+    /// Everything after `run`.
+    pub args: Vec<String>,
+    pub env: Vec<(String, String)>,
+}
+
+/// What it logged so far, and where it serves.
+#[derive(Default)]
+struct Heard {
+    log: Mutex<String>,
+    address: watch::Sender<Option<SocketAddr>>,
+}
+
+/// A running operator. It is killed when this is dropped.
+pub struct Operator {
+    child: Child,
+    heard: Arc<Heard>,
+}
+
+impl Operator {
+    /// Starts one. It stays in the process group of the tests, so that Ctrl-C ends it as well.
+    pub fn start(setup: &Setup) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
+        command.arg("run").args(&setup.args).env("KUBECONFIG", &setup.kubeconfig).env_remove("RUST_LOG");
+        command.envs(setup.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the operator can be started");
+        let heard = Arc::new(Heard::default());
+        let stderr = child.stderr.take().expect("stderr is a pipe");
+        let listener = Arc::clone(&heard);
+        // A thread and not a task: the log has to be read to its end although the test's runtime is being dropped.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                listener.line(&line);
+            }
+        });
+        Self { child, heard }
+    }
+
+    /// Its standard error so far.
+    pub fn log(&self) -> String {
+        self.heard.log.lock().expect("nobody panics while writing the log").clone()
+    }
+
+    /// Where it serves `/healthz`, `/readyz` and `/metrics`.
+    pub async fn address(&self) -> SocketAddr {
+        let mut address = self.heard.address.subscribe();
+        let found = async { address.wait_for(Option::is_some).await.map(|address| *address) };
+        match tokio::time::timeout(DEADLINE, found).await {
+            Ok(Ok(Some(address))) => address,
+            _ => panic!("the operator did not say where it serves; its log:\n{}", self.log()),
+        }
+    }
+
+    /// GETs a path of its server.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        http::get(self.address().await, path).await.unwrap_or_else(|error| panic!("GET {path}: {error}\n{}", self.log()))
+    }
+
+    /// SIGKILL: what a crash looks like.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM, and what it exits with.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+        self.exited().await
+    }
+
+    /// Waits until it ends.
+    pub async fn exited(&mut self) -> ExitStatus {
+        let ended = async {
+            loop {
+                if let Some(status) = self.child.try_wait().expect("the operator is our child") {
+                    return status;
+                }
+                // The end of a child can't be awaited without a signal handler for the whole process.
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, ended).await.expect("the operator ends in time")
+    }
+}
+
+impl Heard {
+    fn line(&self, line: &str) {
+        let mut log = self.log.lock().expect("nobody panics while writing the log");
+        log.push_str(line);
+        log.push('\n');
+        if line.contains("serving /healthz")
+            && let Some((_, rest)) = line.split_once("address=")
+        {
+            let address = rest.split_whitespace().next().and_then(|address| address.parse().ok());
+            self.address.send_replace(address);
+        }
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

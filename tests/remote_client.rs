@@ -19,7 +19,7 @@ use hookwright::domain::observed::SeenValue;
 use hookwright::remote::error::{BodyFault, Fault, NotSent, RemoteError, RetryClass};
 use hookwright::remote::gate;
 use hookwright::remote::pace::{Feedback, Pace, Priority};
-use rig::{Rig, SHORT, Setup, changes, marker, new_webhook};
+use rig::{LONG, Rig, Setup, changes, marker, new_webhook, patience};
 use serde_json::json;
 use simulator::app_maker::Masking;
 use simulator::{Behaviour, Fault as Strike, FaultKind, RetryAfter, Shape};
@@ -33,8 +33,8 @@ fn unknown_id() -> WebhookId {
 /// What a LIST comes to under this fault.
 async fn list_under(kind: FaultKind) -> RemoteError {
     let rig = Rig::start().await;
+    let client = Setup { timeout: patience(&kind), ..rig.setup() }.build();
     rig.simulator.add_fault(Strike::new(kind));
-    let client = Setup { timeout: SHORT, ..rig.setup() }.build();
     client.list(&rig.project, Priority::Urgent).await.unwrap_err()
 }
 
@@ -129,7 +129,7 @@ async fn a_201_is_acceptance_whatever_becomes_of_its_body() {
     ] {
         let rig = Rig::start().await;
         rig.simulator.add_fault(Strike::new(kind.clone()));
-        let client = Setup { timeout: SHORT, ..rig.setup() }.build();
+        let client = Setup { timeout: patience(&kind), ..rig.setup() }.build();
         assert_eq!(client.create(&rig.project, &new_webhook()).await, Ok(()), "{kind:?}");
         assert_eq!(rig.simulator.webhooks(&rig.id).len(), 1);
     }
@@ -168,7 +168,7 @@ async fn an_answer_that_does_not_come_is_ambiguous_whether_or_not_the_write_was_
         ] {
             let rig = Rig::start().await;
             rig.simulator.add_fault(Strike::new(kind.clone()));
-            let client = Setup { timeout: SHORT, ..rig.setup() }.build();
+            let client = Setup { timeout: patience(&kind), ..rig.setup() }.build();
             let error = client.create(&rig.project, &new_webhook()).await.unwrap_err();
             assert_eq!(error.fault, fault, "{kind:?}");
             assert_eq!((error.retry(), error.ambiguous()), (RetryClass::Soon, true));
@@ -294,9 +294,8 @@ async fn a_connection_that_can_not_be_made_is_known_to_have_sent_nothing() {
 #[tokio::test]
 async fn calls_are_counted_by_how_they_ended() {
     let rig = Rig::start().await;
-    let setup = rig.setup();
-    let metrics = Arc::clone(&setup.metrics);
-    let client = Setup { timeout: SHORT, ..setup }.build();
+    let metrics = rig.setup().metrics;
+    let client = |timeout| Setup { timeout, metrics: Arc::clone(&metrics), ..rig.setup() }.build();
     for kind in [
         FaultKind::NotJson,
         FaultKind::Timeout { applied: false, hold_ms: None },
@@ -304,9 +303,10 @@ async fn calls_are_counted_by_how_they_ended() {
         status(500, None),
         status(403, None),
     ] {
-        rig.simulator.add_fault(Strike::new(kind).id("it"));
-        client.list(&rig.project, Priority::Urgent).await.unwrap_err();
+        rig.simulator.add_fault(Strike::new(kind.clone()).id("it"));
+        client(patience(&kind)).list(&rig.project, Priority::Urgent).await.unwrap_err();
     }
+    let client = client(LONG);
     rig.simulator.remove_fault("it");
     client.list(&rig.project, Priority::Urgent).await.unwrap();
     client.get(&rig.project, unknown_id(), Priority::Urgent).await.unwrap();

@@ -244,6 +244,9 @@ pub enum Ownership {
 pub struct Applied {
     /// metadata.generation of the spec.
     pub generation: i64,
+    /// The connection through which, as `Kind/name`: an id that is not found through another one is not taken for deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
     /// resourceVersion of each Secret used, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, String>,

@@ -179,6 +179,10 @@ impl Index {
 
 impl Maps {
     fn insert(&mut self, key: ObjectKey, entry: Entry) -> Option<ConnectionKey> {
+        // What status records needs no reservation any more.
+        if let Some(id) = entry.recorded.filter(|id| self.adopting.get(id) == Some(&key)) {
+            self.adopting.remove(&id);
+        }
         for id in [entry.recorded, entry.pinned].into_iter().flatten() {
             self.by_webhook.entry(id).or_default().insert(key.clone());
         }

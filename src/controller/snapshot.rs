@@ -149,6 +149,8 @@ impl Project {
             }
             Err(error) => {
                 state.failures += 1;
+                // Nobody was answered: whoever comes next is due, and must not take an older LIST for the answer.
+                lock(&self.timer).due = Some(begun);
                 let again = match error.retry() {
                     RetryClass::After(delay) => delay,
                     RetryClass::Soon | RetryClass::Person => backoff(state.failures, path),

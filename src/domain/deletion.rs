@@ -56,6 +56,8 @@ pub fn plan_deletion(
     done: &Done,
     timing: Timing,
 ) -> DeletionPlan {
+    // Recorded, but with the marker of somebody else: never touched, and named at the end.
+    let mut left: BTreeMap<WebhookId, &Webhook> = BTreeMap::new();
     let mut ours: BTreeMap<WebhookId, &Webhook> =
         view.marked(&case.marker).map(|webhook| (webhook.id, webhook)).collect();
     if let Some(id) = case.owned_id()
@@ -63,19 +65,17 @@ pub fn plan_deletion(
         && !done.deleted.contains(&id)
     {
         match (view.webhooks.iter().find(|webhook| webhook.id == id), view.looked_up) {
-            (Some(webhook), _) => {
-                ours.extend((!matches!(webhook.marker, SeenMarker::Shown(_))).then_some((id, webhook)));
+            (Some(webhook), _) | (None, Some((_, Some(webhook)))) if webhook.id == id => {
+                let ours = if matches!(webhook.marker, SeenMarker::Shown(_)) { &mut left } else { &mut ours };
+                ours.insert(id, webhook);
             }
-            (None, Some((asked, answer))) if asked == id => {
-                let unmarked = answer.filter(|webhook| !matches!(webhook.marker, SeenMarker::Shown(_)));
-                ours.extend(unmarked.map(|webhook| (id, webhook)));
-            }
-            (None, _) => return DeletionPlan::Ask(id),
+            (None, Some((asked, None))) if asked == id => {}
+            _ => return DeletionPlan::Ask(id),
         }
     }
     ours.retain(|id, _| !done.deleted.contains(id));
     if case.management == ManagementPolicy::Observe {
-        return DeletionPlan::Release { orphans: ours.into_keys().collect() };
+        return DeletionPlan::Release { orphans: ours.into_keys().chain(left.into_keys()).collect() };
     }
     let policy = effective_policy(policy, case.recorded.map(|(_, ownership)| ownership));
     match policy {
@@ -101,7 +101,7 @@ pub fn plan_deletion(
             return DeletionPlan::Wait(patience(waited));
         }
     }
-    DeletionPlan::Release { orphans: ours.into_keys().collect() }
+    DeletionPlan::Release { orphans: ours.into_keys().chain(left.into_keys()).collect() }
 }
 
 /// The header map without the marker; impossible where the remote hides the other values, because sending them back

@@ -58,6 +58,13 @@ impl Case {
         self.recorded.filter(|(_, ownership)| *ownership != Ownership::Observed)
     }
 
+    /// Whether `spec.connectionRef` is another one than when the remote last equalled the spec.
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        let before = self.applied.as_ref().and_then(|applied| applied.connection.as_ref());
+        before.is_some_and(|before| Some(before) != self.basis.connection.as_ref())
+    }
+
     /// The recorded id, if owned.
     #[must_use]
     pub fn owned_id(&self) -> Option<WebhookId> {
@@ -163,6 +170,8 @@ pub enum Identity<'a> {
     Nothing,
     /// The one that was pinned does not exist.
     PinnedGone(WebhookId),
+    /// The recorded one is not there through another connection than the one it was last seen through.
+    Elsewhere(WebhookId),
     /// It is somebody else's.
     Foreign(WebhookId, Foreign),
     /// Another object is just creating one that looks the same: wait until it is known which is whose.
@@ -197,6 +206,7 @@ pub fn identify<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dy
                 };
             }
             Found::Unknown => return Identity::Ask(id),
+            Found::Gone if case.has_moved() => return Identity::Elsewhere(id),
             Found::Gone => {}
         }
     }

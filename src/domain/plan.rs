@@ -123,6 +123,7 @@ pub fn plan<'a>(
             keep(case, desired, view, memory, timing, webhook, ownership, &surplus)
         }
         Identity::PinnedGone(id) => rest(Reason::WebhookNotFound, pinned_gone(id)),
+        Identity::Elsewhere(id) => rest(Reason::WebhookNotFound, elsewhere(id)),
         Identity::Foreign(id, whose) => rest(Reason::Conflict, conflict(id, &whose)),
         Identity::OtherCreating(other) => waiting(
             format!("ProjectWebhook {other} is creating a webhook with the same name; waiting to see which is whose"),
@@ -302,6 +303,13 @@ pub(super) fn patience(waited: Duration) -> Duration {
 
 fn pinned_gone(id: WebhookId) -> String {
     format!("spec.webhookId {id} is not at the remote; correct it, or remove it to have a webhook created")
+}
+
+fn elsewhere(id: WebhookId) -> String {
+    format!(
+        "webhook {id} is not there through the connection that spec.connectionRef names now, and nothing is created in its \
+         place; point it back, or create another ProjectWebhook and delete this one"
+    )
 }
 
 /// Says whose a webhook is and what to do.

@@ -16,7 +16,7 @@ use hookwright::remote::error::RemoteError;
 use hookwright::remote::gate::{Cut, Gate, Open};
 use hookwright::remote::http::{ClientOptions, HttpClient};
 use hookwright::remote::pace::{Pace, Priority};
-use simulator::{Options, ProjectRef, Simulator};
+use simulator::{FaultKind, Options, ProjectRef, Simulator};
 use url::Url;
 
 /// In every secret of these tests, and in nothing else.
@@ -27,6 +27,11 @@ pub const TOKEN: &str = "canary-token";
 pub const LONG: Duration = Duration::from_secs(120);
 /// For calls that are to time out, and do so for certain.
 pub const SHORT: Duration = Duration::from_secs(2);
+
+/// The timeout under this fault: short only where the call is to end by it.
+pub fn patience(kind: &FaultKind) -> Duration {
+    if matches!(kind, FaultKind::Timeout { .. } | FaultKind::SlowBody { .. }) { SHORT } else { LONG }
+}
 
 pub struct Rig {
     pub simulator: Simulator,

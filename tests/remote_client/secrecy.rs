@@ -6,7 +6,7 @@ use hookwright::ops::telemetry::{self, LogFormat};
 use serde_json::json;
 use simulator::{Fault as Strike, FaultKind, Shape};
 
-use crate::rig::{CANARY, Log, Rig, SHORT, Setup, all_five};
+use crate::rig::{CANARY, Log, Rig, Setup, all_five, patience};
 
 /// Every way to fail that the simulator knows, with remotes that send our own secrets back.
 fn every_way_to_fail() -> Vec<FaultKind> {
@@ -40,8 +40,8 @@ async fn no_secret_is_in_any_error_or_in_any_log_line_even_at_trace() {
     for kind in every_way_to_fail() {
         let rig = Rig::start().await;
         let id = rig.created().await;
+        let client = Setup { timeout: patience(&kind), ..rig.setup() }.build();
         rig.simulator.add_fault(Strike::new(kind));
-        let client = Setup { timeout: SHORT, ..rig.setup() }.build();
         texts.push(format!("{client:?}"));
         for error in all_five(&client, &rig.project, id).await.into_iter().filter_map(Result::err) {
             assert!(error.source().is_none(), "a source's text is not ours");

@@ -1,7 +1,6 @@
 //! IO: the pass over a ProjectWebhook that is being deleted. Spec and receiver are not looked at; endpoint and tenancy
 //! are, because a deletion calls the remote too.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,7 +119,7 @@ fn resolved(pass: &PwhPass<'_>, live: Arc<Live>, path: ProjectPath) -> Resolved 
         url: String::new(),
         url_field: "",
         headers: vec![],
-        basis: Basis { generation: pass.object.metadata.generation.unwrap_or_default(), secrets: BTreeMap::new() },
+        basis: Basis { generation: pass.object.metadata.generation.unwrap_or_default(), ..Basis::default() },
         timing: Timing { settle, interval: ProjectWebhookKind::resync_interval(pass) },
         live,
     }

@@ -152,6 +152,9 @@ impl Kind for ProjectWebhookKind {
             Plan::Rest(Rest { webhook: Some((webhook, Ownership::Adopted)), .. }) => Some(webhook.id),
             _ => None,
         };
+        if adopted.is_none() {
+            pass.context.index.release(&pass.key);
+        }
         // What status does not record yet is reserved first: two objects may decide at the same time.
         if let Some(id) = adopted.filter(|id| case.owned_id() != Some(*id))
             && let Some(other) = pass.context.index.reserve(id, &pass.key)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{ProjectWebhookKind, Resolved};
 use crate::api::condition::{Class, Reason};
+use crate::api::project_webhook::ConnectionKind;
 use crate::api::source::KeyRef;
 use crate::controller::connections::{Live, admits, connect, value};
 use crate::controller::driver::{Kind, Pass};
@@ -14,7 +15,7 @@ use crate::controller::sources::SourceKind;
 use crate::domain::ids::ProjectPath;
 use crate::domain::memory::Basis;
 use crate::domain::plan::Timing;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Retry};
 
 type Versions = BTreeMap<String, String>;
 
@@ -27,7 +28,12 @@ pub(super) async fn resolve(pass: &Pass<'_, ProjectWebhookKind>) -> Result<Resol
     let project = pass.context.snapshots.project(&live.key, path);
     let settle = pass.context.settings.settle_for(live.timeout);
     let interval = ProjectWebhookKind::resync_interval(pass);
-    let basis = Basis { generation: pass.object.metadata.generation.unwrap_or_default(), secrets };
+    let reference = &pass.object.spec.connection_ref;
+    let basis = Basis {
+        generation: pass.object.metadata.generation.unwrap_or_default(),
+        connection: Some(format!("{}/{}", kind_name(reference.kind), reference.name)),
+        secrets,
+    };
     Ok(Resolved { live, path, project, url, url_field, headers, basis, timing: Timing { settle, interval } })
 }
 
@@ -47,10 +53,7 @@ pub(super) fn project_path(pass: &Pass<'_, ProjectWebhookKind>) -> Result<Projec
 pub(super) async fn connection(pass: &Pass<'_, ProjectWebhookKind>, path: &ProjectPath) -> Result<Arc<Live>, Halt> {
     let reference = &pass.object.spec.connection_ref;
     let key = ConnectionKey::of(reference, &pass.key.namespace);
-    let kind = match key.kind {
-        crate::api::project_webhook::ConnectionKind::Connection => "Connection",
-        crate::api::project_webhook::ConnectionKind::ClusterConnection => "ClusterConnection",
-    };
+    let kind = kind_name(key.kind);
     let Some(declared) = pass.context.connections.declared(&key) else {
         let message = format!("{kind} {} does not exist; create it, or correct spec.connectionRef", key.key);
         return Err(Refusal::mending(Reason::ConnectionNotFound, message).into());
@@ -62,6 +65,13 @@ pub(super) async fn connection(pass: &Pass<'_, ProjectWebhookKind>, path: &Proje
     })
 }
 
+const fn kind_name(kind: ConnectionKind) -> &'static str {
+    match kind {
+        ConnectionKind::Connection => "Connection",
+        ConnectionKind::ClusterConnection => "ClusterConnection",
+    }
+}
+
 /// What is wrong with a connection, as its users tell it: only a forbidden endpoint keeps its name there.
 fn through_connection(refusal: Refusal, kind: &str, key: &ConnectionKey) -> Refusal {
     let reason = match refusal.reason {
@@ -70,7 +80,7 @@ fn through_connection(refusal: Refusal, kind: &str, key: &ConnectionKey) -> Refu
     };
     let message = format!("{kind} {} is not Ready: {}", key.key, refusal.message);
     // A person mends the connection, and that triggers its users; the object itself needs nobody.
-    let retry = if reason.class() == Class::Stalled { refusal.retry } else { crate::domain::refusal::Retry::Backoff };
+    let retry = if reason.class() == Class::Stalled { refusal.retry } else { Retry::Backoff };
     Refusal { reason, message, retry }
 }
 

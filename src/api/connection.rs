@@ -83,10 +83,7 @@ pub struct ClusterConnectionSpec {
     pub allowed_namespaces: Option<AllowedNamespaces>,
     /// Projects that may be managed through this connection, as `organization/project`; absent = all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(max = 1000),
-        inner(length(max = 64), regex(pattern = r"^[0-9a-fA-F]{24}/[0-9a-fA-F]{24}$"))
-    )]
+    #[schemars(length(max = 1000), inner(length(max = 64), regex(pattern = r"^[0-9a-fA-F]{24}/[0-9a-fA-F]{24}$")))]
     #[x_kube(validation = Rule::new("self.all(project, project.matches('^[0-9a-fA-F]{24}/[0-9a-fA-F]{24}$'))")
         .message("an allowed project is its organization's id, a slash and its own id, both 24 hexadecimal digits, for \
                   example 64b0c0ffee00000000000001/64b0c0ffee00000000000002"))]

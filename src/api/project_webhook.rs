@@ -78,7 +78,7 @@ pub struct ProjectWebhookSpec {
     pub active: bool,
     /// The events that are delivered, for example `deployment.build.created`. The vocabulary is the remote's.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 128), regex(pattern = r"^[^\s]+$")))]
-    #[x_kube(validation = Rule::new(r"self.all(event, !event.matches('\s'))")
+    #[x_kube(validation = Rule::new(r"self.all(event, !event.matches('\\s'))")
         .message("an event name holds no blanks; write one event an item, for example deployment.build.created"))]
     #[x_kube(merge_strategy = kube::core::ListMerge::Set)]
     pub events: Vec<String>,

@@ -18,7 +18,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::context::{Clock, Context};
-use super::index::object_key;
+use super::index::{ConnectionKey, User, object_key};
+use super::lanes::Lanes;
 use super::publish;
 use super::refuse::Halt;
 use super::sources::lock;
@@ -83,6 +84,10 @@ pub trait Kind: Sized + Send + Sync + 'static {
     fn conditions(status: &Self::Status) -> &[Condition];
     /// `spec.suspend`.
     fn is_suspended(object: &Self::Object) -> bool;
+    /// The connection it uses.
+    fn connection(object: &Self::Object) -> ConnectionKey;
+    /// It, as somebody who is told of changes.
+    fn user(key: ObjectKey) -> User;
 
     /// IO: references, Secrets, connection.
     fn resolve(pass: &Pass<'_, Self>) -> impl Future<Output = Result<Self::Resolved, Halt>> + Send;
@@ -166,13 +171,15 @@ struct Record<M> {
 pub struct Driver<K: Kind> {
     context: Arc<Context>,
     records: Mutex<HashMap<String, Record<K::Memory>>>,
+    lanes: Lanes,
 }
 
 impl<K: Kind> Driver<K> {
     /// A driver that remembers nothing yet.
     #[must_use]
     pub fn new(context: Arc<Context>) -> Self {
-        Self { context, records: Mutex::default() }
+        let lanes = Lanes::new(context.settings.max_concurrent);
+        Self { context, records: Mutex::default(), lanes }
     }
 
     /// The shared handles.
@@ -181,8 +188,21 @@ impl<K: Kind> Driver<K> {
         &self.context
     }
 
-    /// One pass, with its bookkeeping.
+    /// One pass, if its connection has a place for it; else it is triggered again when one is free.
     pub async fn reconcile(&self, object: Arc<K::Object>) -> Action {
+        let connection = K::connection(&object);
+        if !self.lanes.enter(&connection, &object_key(object.as_ref())) {
+            return Action::await_change();
+        }
+        let action = self.pass(object).await;
+        if let Some(next) = self.lanes.leave(&connection) {
+            self.context.triggers.user(K::user(next));
+        }
+        action
+    }
+
+    /// One pass, with its bookkeeping.
+    async fn pass(&self, object: Arc<K::Object>) -> Action {
         let key = object_key(object.as_ref());
         let uid = object.uid().unwrap_or_default();
         let record = lock(&self.records).remove(&uid);

@@ -5,6 +5,7 @@ pub mod connections;
 pub mod context;
 pub mod driver;
 pub mod index;
+pub mod lanes;
 pub mod operator;
 pub mod project_webhook;
 pub mod publish;

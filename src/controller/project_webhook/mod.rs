@@ -15,7 +15,7 @@ use kube::ResourceExt;
 use super::connections::Live;
 use super::context::Context;
 use super::driver::{Kind, Pass, Step};
-use super::index::{User, age};
+use super::index::{ConnectionKey, User, age};
 use super::publish;
 use super::refuse::Halt;
 use super::snapshot::{Project, Snapshot};
@@ -106,6 +106,14 @@ impl Kind for ProjectWebhookKind {
 
     fn is_suspended(object: &ProjectWebhook) -> bool {
         object.spec.suspend
+    }
+
+    fn connection(object: &ProjectWebhook) -> ConnectionKey {
+        ConnectionKey::of(&object.spec.connection_ref, &object.namespace().unwrap_or_default())
+    }
+
+    fn user(key: ObjectKey) -> User {
+        User::ProjectWebhook(key)
     }
 
     async fn resolve(pass: &Pass<'_, Self>) -> Result<Resolved, Halt> {

@@ -21,12 +21,12 @@ pub fn rendered(world: &World) -> Vec<String> {
 /// Exactly these calls were made to the world's project, in this order.
 #[track_caller]
 pub fn assert_calls(world: &World, expected: &[&str]) {
-    assert_eq!(rendered(world), expected, "the calls to the project\n{}", world.story());
+    assert_eq!(rendered(world), expected, "the calls to the project");
 }
 
 /// Exactly these writes were made to the world's project, in this order, whatever was read.
 #[track_caller]
 pub fn assert_writes(world: &World, expected: &[&str]) {
     let writes: Vec<_> = rendered(world).into_iter().filter(|call| !call.starts_with("GET")).collect();
-    assert_eq!(writes, expected, "the writes to the project\n{}", world.story());
+    assert_eq!(writes, expected, "the writes to the project");
 }

@@ -30,7 +30,9 @@ pub fn kubeconfig(variable: &str) -> PathBuf {
 /// A program of the control plane, for example `kubectl`.
 pub fn asset(name: &str) -> PathBuf {
     let Some(directory) = std::env::var_os("HOOKWRIGHT_TEST_ASSETS") else {
-        panic!("HOOKWRIGHT_TEST_ASSETS is not set: run `cargo xtask test`, or set it to what `cargo xtask control-plane path` prints")
+        panic!(
+            "HOOKWRIGHT_TEST_ASSETS is not set: run `cargo xtask test`, or set it to what `cargo xtask control-plane path` prints"
+        )
     };
     Path::new(&directory).join(name)
 }
@@ -40,7 +42,8 @@ pub async fn admin_client(kubeconfig: &Path) -> Client {
     // Whichever test is first sets it; the others find it set.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let file = Kubeconfig::read_from(kubeconfig).expect("the kubeconfig can be read");
-    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.expect("the kubeconfig holds");
+    let config =
+        Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.expect("the kubeconfig holds");
     Client::try_from(config).expect("a client")
 }
 

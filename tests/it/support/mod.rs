@@ -1,4 +1,5 @@
 //! What every test stands on.
+#![allow(unused_imports, reason = "one door to the whole room, whatever the tests of the day need of it")]
 
 mod calls;
 mod cluster;

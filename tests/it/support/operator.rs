@@ -70,7 +70,9 @@ impl Operator {
 
     /// GETs a path of its server.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        http::get(self.address().await, path).await.unwrap_or_else(|error| panic!("GET {path}: {error}\n{}", self.log()))
+        http::get(self.address().await, path)
+            .await
+            .unwrap_or_else(|error| panic!("GET {path}: {error}\n{}", self.log()))
     }
 
     /// SIGKILL: what a crash looks like.

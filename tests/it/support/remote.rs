@@ -34,7 +34,7 @@ impl World {
     #[track_caller]
     pub fn only(&self) -> Webhook {
         let mut all = self.remote();
-        assert_eq!(all.len(), 1, "webhooks at the remote\n{}", self.story());
+        assert_eq!(all.len(), 1, "webhooks at the remote: {all:#?}");
         all.remove(0)
     }
 }

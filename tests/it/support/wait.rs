@@ -37,7 +37,7 @@ pub fn is_ready(object: &ProjectWebhook) -> bool {
 
 impl World {
     /// Waits until an object of any kind is as wanted, and returns it as it was then.
-    pub async fn wait_for<K>(&self, api: Api<K>, name: &str, what: &str, is_so: impl Fn(&K) -> bool + Send) -> K
+    pub async fn wait_for<K>(&self, api: Api<K>, name: &str, what: &str, is_so: impl Fn(&K) -> bool) -> K
     where
         K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
     {
@@ -51,7 +51,7 @@ impl World {
             Ok(result) => result.unwrap_or_else(|error| panic!("{name}, {what}: {error}")).expect("it is there"),
             Err(_) => {
                 let last = last.lock().unwrap().take();
-                panic!("{name} is not so in {DEADLINE:?}: {what}; last seen:\n{last:#?}\n{}", self.story())
+                panic!("{name} is not so in {DEADLINE:?}: {what}; last seen:\n{last:#?}")
             }
         }
     }
@@ -61,7 +61,7 @@ impl World {
         &self,
         name: &str,
         what: &str,
-        is_so: impl Fn(&ProjectWebhook) -> bool + Send,
+        is_so: impl Fn(&ProjectWebhook) -> bool,
     ) -> ProjectWebhook {
         self.wait_for(self.webhooks(), name, what, is_so).await
     }
@@ -71,7 +71,7 @@ impl World {
         &self,
         name: &str,
         what: &str,
-        is_so: impl Fn(&ProjectWebhookStatus) -> bool + Send,
+        is_so: impl Fn(&ProjectWebhookStatus) -> bool,
     ) -> ProjectWebhook {
         self.wait_until(name, what, |object| {
             ready_reason(object).is_some() && object.status.as_ref().is_some_and(&is_so)
@@ -86,7 +86,8 @@ impl World {
 
     /// Waits until `Ready` has this reason for the current generation.
     pub async fn wait_reason(&self, name: &str, reason: &str) -> ProjectWebhook {
-        self.wait_until(name, &format!("Ready with reason {reason}"), |object| ready_reason(object) == Some(reason)).await
+        self.wait_until(name, &format!("Ready with reason {reason}"), |object| ready_reason(object) == Some(reason))
+            .await
     }
 
     /// Asks for a pass by annotation, waits until it is over, and returns the object as it is then.
@@ -94,7 +95,8 @@ impl World {
         let asked = super::cluster::random("ask");
         self.annotate(name, "hookwright.dev/reconcile-requested-at", &asked).await;
         self.wait_until(name, &format!("a pass for {asked}"), |object| {
-            object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref()) == Some(asked.as_str())
+            object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref())
+                == Some(asked.as_str())
         })
         .await
     }
@@ -104,7 +106,7 @@ impl World {
         let gone = await_condition(self.webhooks(), name, |object: Option<&ProjectWebhook>| object.is_none());
         if tokio::time::timeout(DEADLINE, gone).await.is_err() {
             let left = self.webhooks().get_opt(name).await;
-            panic!("{name} is still there after {DEADLINE:?}: {left:#?}\n{}", self.story());
+            panic!("{name} is still there after {DEADLINE:?}: {left:#?}");
         }
     }
 
@@ -132,7 +134,7 @@ impl World {
     /// Waits until the remote is as wanted.
     pub async fn wait_remote(&self, what: &str, is_so: impl Fn(&simulator::State) -> bool) {
         if let Err(error) = self.sim.wait_until(what, DEADLINE, is_so).await {
-            panic!("{error:#}\n{}", self.story());
+            panic!("{error:#}");
         }
     }
 }

@@ -201,7 +201,8 @@ impl World {
 
     /// Applies a ProjectWebhook with what is different in its spec; `null` takes a usual field away.
     pub async fn webhook(&self, name: &str, spec: Value) -> ProjectWebhook {
-        let object = self.try_webhook(name, spec).await.unwrap_or_else(|error| panic!("ProjectWebhook {name}: {error}"));
+        let object =
+            self.try_webhook(name, spec).await.unwrap_or_else(|error| panic!("ProjectWebhook {name}: {error}"));
         object.try_parse().expect("it has the form of our types")
     }
 
@@ -273,11 +274,26 @@ impl World {
     }
 
     /// What happened, for the message of a test that fails.
-    pub fn story(&self) -> String {
+    fn story(&self) -> String {
         let log = self.operator.as_ref().map(Operator::log).unwrap_or_default();
         let tail: Vec<_> = log.lines().rev().take(40).collect();
         let tail: Vec<_> = tail.into_iter().rev().collect();
-        format!("calls: {:?}\nremote: {:#?}\nlog of the operator:\n{}", super::rendered(self), self.remote(), tail.join("\n"))
+        format!(
+            "calls: {:?}\nremote: {:#?}\nlog of the operator:\n{}",
+            super::rendered(self),
+            self.remote(),
+            tail.join("\n")
+        )
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // The namespace stays: its objects hold finalizers that only the operator removes, so that deleting it without one
+        // would keep the control plane busy to its end, which comes with the end of the tests.
+        if std::thread::panicking() {
+            eprintln!("namespace {}\n{}", self.namespace, self.story());
+        }
     }
 }
 

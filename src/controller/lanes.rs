@@ -1,0 +1,102 @@
+//! Lanes: passes share their places by connection, so that one whose remote is dead or slow can't take them all and
+//! starve the others.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Mutex;
+
+use super::index::ConnectionKey;
+use super::sources::lock;
+use crate::domain::ids::ObjectKey;
+
+#[derive(Default)]
+struct Lane {
+    running: usize,
+    waiting: VecDeque<ObjectKey>,
+    /// What is in `waiting`: an object that is triggered twice waits once.
+    queued: HashSet<ObjectKey>,
+}
+
+/// The places of one kind's passes.
+pub struct Lanes {
+    places: usize,
+    lanes: Mutex<HashMap<ConnectionKey, Lane>>,
+}
+
+impl Lanes {
+    /// So many passes at the same time, over all connections.
+    #[must_use]
+    pub fn new(places: u16) -> Self {
+        Self { places: places.into(), lanes: Mutex::default() }
+    }
+
+    /// Takes a place. `false`: the lane has its share, and the object is handed out by [`Self::leave`] in its turn.
+    pub fn enter(&self, connection: &ConnectionKey, object: &ObjectKey) -> bool {
+        let mut lanes = lock(&self.lanes);
+        lanes.entry(connection.clone()).or_default();
+        // As if one more lane were there: whoever comes next finds a place.
+        let share = (self.places / (lanes.len() + 1)).max(1);
+        let lane = lanes.entry(connection.clone()).or_default();
+        if lane.running < share {
+            lane.running += 1;
+            return true;
+        }
+        if lane.queued.insert(object.clone()) {
+            lane.waiting.push_back(object.clone());
+        }
+        false
+    }
+
+    /// Gives a place back. Returns the object that waits longest in this lane: it is to be triggered.
+    pub fn leave(&self, connection: &ConnectionKey) -> Option<ObjectKey> {
+        let mut lanes = lock(&self.lanes);
+        let lane = lanes.get_mut(connection)?;
+        lane.running = lane.running.saturating_sub(1);
+        let next = lane.waiting.pop_front();
+        if let Some(next) = &next {
+            lane.queued.remove(next);
+        }
+        if lane.running == 0 && lane.waiting.is_empty() && next.is_none() {
+            lanes.remove(connection);
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::project_webhook::ConnectionKind;
+
+    fn connection(name: &str) -> ConnectionKey {
+        ConnectionKey { kind: ConnectionKind::Connection, key: object(name) }
+    }
+
+    fn object(name: &str) -> ObjectKey {
+        ObjectKey { namespace: "shop".into(), name: name.into() }
+    }
+
+    #[test]
+    fn one_connection_never_takes_all_places_and_who_waits_is_handed_out_in_turn() {
+        let lanes = Lanes::new(4);
+        let dead = connection("dead");
+        let entered = (0..10).filter(|n| lanes.enter(&dead, &object(&n.to_string()))).count();
+        assert_eq!(entered, 2);
+        assert!(lanes.enter(&connection("healthy"), &object("a")));
+        assert_eq!(lanes.leave(&dead), Some(object("2")));
+        assert_eq!(lanes.leave(&dead), Some(object("3")));
+    }
+
+    #[test]
+    fn every_lane_has_a_place_even_where_there_are_more_lanes_than_places() {
+        let lanes = Lanes::new(2);
+        assert!((0..5).all(|n| lanes.enter(&connection(&n.to_string()), &object("a"))));
+    }
+
+    #[test]
+    fn an_empty_lane_takes_no_share() {
+        let lanes = Lanes::new(4);
+        assert!(lanes.enter(&connection("a"), &object("1")));
+        assert_eq!(lanes.leave(&connection("a")), None);
+        assert!(lanes.enter(&connection("b"), &object("1")) && lanes.enter(&connection("b"), &object("2")));
+    }
+}

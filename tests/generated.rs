@@ -24,7 +24,10 @@ fn the_definitions_in_crds_are_what_the_types_yield() {
     for (plural, yaml) in generated {
         let committed = std::fs::read_to_string(directory().join(format!("{plural}.yaml"))).unwrap();
         let same = committed == yaml;
-        assert!(same, "crds/{plural}.yaml is stale: run `cargo xtask codegen`, and apply it to the clusters you test on");
+        assert!(
+            same,
+            "crds/{plural}.yaml is stale: run `cargo xtask codegen`, and apply it to the clusters you test on"
+        );
     }
 }
 

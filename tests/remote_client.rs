@@ -1,6 +1,6 @@
 //! The App Maker client against the simulator: what goes over the wire, and what comes back of everything that can go
 //! wrong there.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 #[path = "remote_client/rig.rs"]
 mod rig;

@@ -12,8 +12,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::connections::{CREDENTIALS_REJECTED, connect};
-use super::context::{Clock, Context};
+use super::clock::Clock;
+use super::connect::connect;
+use super::context::Context;
+use super::credentials::CREDENTIALS_REJECTED;
 use super::index::{ConnectionKey, User};
 use super::publish::{event_on, merge_diff};
 use super::refuse::{Halt, is_gone};

@@ -1,14 +1,13 @@
 //! What every pass shares: settings, the clock, and the handles of the rooms that hold state.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedSender;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::Recorder;
 
+use super::clock::Clock;
 use super::connections::Connections;
 use super::index::{ConnectionKey, Index, User};
 use super::snapshot::Snapshots;
@@ -16,7 +15,6 @@ use super::sources::Sources;
 use crate::domain::ids::ObjectKey;
 use crate::domain::marker::ClusterId;
 use crate::domain::pattern::UrlPattern;
-use crate::domain::time::Moment;
 use crate::ops::metrics::Metrics;
 use crate::ops::server::Health;
 
@@ -51,30 +49,6 @@ impl Settings {
     #[must_use]
     pub fn settle_for(&self, timeout: Duration) -> Duration {
         self.settle.unwrap_or(timeout.max(MIN_SETTLE))
-    }
-}
-
-/// The one clock of the process; decisions get its moments as values.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
-
-impl Clock {
-    /// A clock that starts now.
-    #[must_use]
-    pub fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    /// This moment.
-    #[must_use]
-    pub fn now(&self) -> Moment {
-        Moment::since_start(self.0.elapsed())
-    }
-
-    /// The time of day, for timestamps in status.
-    #[must_use]
-    pub fn time() -> Time {
-        Time(Timestamp::now().round(k8s_openapi::jiff::Unit::Second).unwrap_or_else(|_| Timestamp::now()))
     }
 }
 

@@ -1,10 +1,14 @@
 //! Kubernetes: what triggers passes, what they read and write there, and the order of their steps.
 
+pub mod clock;
+pub mod connect;
 pub mod connection;
 pub mod connections;
 pub mod context;
+pub mod credentials;
 pub mod driver;
 pub mod index;
+pub mod kind;
 pub mod lanes;
 pub mod operator;
 pub mod project_webhook;

@@ -18,11 +18,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::clock::Clock;
 use super::connection::{self, ConnectionObject};
 use super::connections::Connections;
-use super::context::{Clock, Context, Settings, Triggers};
-use super::driver::{Driver, Kind};
+use super::context::{Context, Settings, Triggers};
+use super::driver::Driver;
 use super::index::{ConnectionKey, Index, object_key};
+use super::kind::Kind;
 use super::project_webhook::ProjectWebhookKind;
 use super::refuse::kubernetes;
 use super::snapshot::Snapshots;

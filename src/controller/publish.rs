@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
-use super::driver::{Kind, Pass};
+use super::kind::{Kind, Pass};
 use super::refuse::{Halt, kubernetes};
 use crate::api::FINALIZER;
 use crate::api::condition::{Class, READY};

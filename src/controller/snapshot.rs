@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
+use super::clock::Clock;
 use super::connections::Live;
-use super::context::Clock;
 use super::index::ConnectionKey;
 use super::sources::lock;
 use crate::domain::ids::{ObjectKey, ProjectPath};

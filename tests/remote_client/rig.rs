@@ -1,7 +1,7 @@
 //! A simulator and clients of it, all full of canaries: texts that must come out nowhere.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use hookwright::api::connection::RateLimit;
@@ -11,6 +11,7 @@ use hookwright::domain::marker::{ClusterId, Marker};
 use hookwright::domain::observed::HeaderName;
 use hookwright::domain::secret::{ReceiverUrl, SecretText};
 use hookwright::ops::metrics::Metrics;
+use hookwright::ops::telemetry::{self, LogFormat};
 use hookwright::remote::app_maker::{AppMaker, NewWebhook, Parts};
 use hookwright::remote::error::RemoteError;
 use hookwright::remote::gate::{Cut, Gate, Open};
@@ -53,6 +54,7 @@ pub struct Setup {
 
 impl Rig {
     pub async fn start() -> Self {
+        LazyLock::force(&LOG);
         let simulator = Simulator::start(Options { tokens: vec![TOKEN.into()], ..Options::default() }).await.unwrap();
         let ProjectRef { organization, id } = simulator.new_project();
         let project = ProjectPath { organization: organization.parse().unwrap(), project: id.parse().unwrap() };
@@ -132,6 +134,16 @@ pub async fn all_five(client: &AppMaker, project: &ProjectPath, id: WebhookId) -
     );
     [list.map(drop), get.map(drop), create, update, delete]
 }
+
+/// What this process logs, at the loudest filter there is, the simulator's libraries included. One for all tests, set
+/// before the first line: a subscriber of one thread misses lines whose place in the code another thread came by first.
+pub static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = telemetry::subscriber(LogFormat::Text, "trace,hyper=trace,reqwest=trace", move || writer.clone());
+    tracing::subscriber::set_global_default(subscriber.unwrap()).unwrap();
+    log
+});
 
 /// Everything that was logged, as it would be written.
 #[derive(Clone, Default)]

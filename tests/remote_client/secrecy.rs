@@ -2,11 +2,10 @@
 
 use std::error::Error;
 
-use hookwright::ops::telemetry::{self, LogFormat};
 use serde_json::json;
 use simulator::{Fault as Strike, FaultKind, Shape};
 
-use crate::rig::{CANARY, Log, Rig, Setup, all_five, patience};
+use crate::rig::{CANARY, LOG, Rig, Setup, all_five, patience};
 
 /// Every way to fail that the simulator knows, with remotes that send our own secrets back.
 fn every_way_to_fail() -> Vec<FaultKind> {
@@ -31,11 +30,6 @@ fn every_way_to_fail() -> Vec<FaultKind> {
 
 #[tokio::test]
 async fn no_secret_is_in_any_error_or_in_any_log_line_even_at_trace() {
-    let log = Log::default();
-    let writer = log.clone();
-    // The simulator shares this thread: what its HTTP libraries would say is held to the same.
-    let subscriber = telemetry::subscriber(LogFormat::Text, "trace,hyper=trace,reqwest=trace", move || writer.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.unwrap());
     let mut texts = Vec::new();
     for kind in every_way_to_fail() {
         let rig = Rig::start().await;
@@ -50,7 +44,7 @@ async fn no_secret_is_in_any_error_or_in_any_log_line_even_at_trace() {
     }
     // 404 is an answer to GET and DELETE, and bodies matter to LIST and GET only, so that not every call fails.
     assert!(texts.len() > 80, "{}", texts.len());
-    let (texts, logged) = (texts.join("\n"), log.text());
+    let (texts, logged) = (texts.join("\n"), LOG.text());
     assert!(logged.lines().filter(|line| line.contains("remote call")).count() > 80, "{logged}");
     for text in [texts, logged] {
         assert!(!text.to_lowercase().contains(CANARY), "{text}");

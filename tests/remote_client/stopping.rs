@@ -1,7 +1,7 @@
 //! Nothing is sent, and nothing goes on, when this process may not call any more.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hookwright::remote::error::Fault;
 use hookwright::remote::gate::{self, Closed, Gate};
@@ -30,9 +30,13 @@ async fn without_the_lease_nothing_is_sent_and_no_call_outlives_it() {
     assert!(rig.simulator.calls().is_empty());
 
     rig.simulator.add_fault(Strike::new(FaultKind::Timeout { applied: false, hold_ms: None }));
-    let client = Setup { gate: Arc::new(Lease(Ok(Instant::now() + SHORT))), ..rig.setup() }.build();
-    let error = client.create(&rig.project, &new_webhook()).await.unwrap_err();
-    assert_eq!((error.fault.clone(), error.ambiguous()), (Fault::Timeout, true), "although the client has longer");
+    let for_ever = Duration::from_hours(24);
+    let lease = Lease(Ok(Instant::now() + SHORT));
+    let client = Setup { gate: Arc::new(lease), timeout: for_ever, ..rig.setup() }.build();
+    let webhook = new_webhook();
+    let call = tokio::time::timeout(LONG, client.create(&rig.project, &webhook));
+    let error = call.await.expect("the call outlives the lease").unwrap_err();
+    assert_eq!((error.fault.clone(), error.ambiguous()), (Fault::Timeout, true));
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use kube::ResourceExt;
 
 use super::connections::Live;
 use super::context::Context;
-use super::driver::{Kind, Pass, Step};
 use super::index::{ConnectionKey, User, age};
+use super::kind::{Kind, Pass, Step};
 use super::publish;
 use super::refuse::Halt;
 use super::snapshot::{Project, Snapshot};

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{Observed, ProjectWebhookKind, Resolved};
 use crate::api::condition::Reason;
-use crate::controller::connections::{CREDENTIALS_REJECTED, Live};
-use crate::controller::driver::Pass;
+use crate::controller::connections::Live;
+use crate::controller::credentials::CREDENTIALS_REJECTED;
+use crate::controller::kind::Pass;
 use crate::controller::refuse::{Halt, remote};
 use crate::controller::snapshot::{FRESH, Failed};
 use crate::domain::ids::WebhookId;

@@ -66,6 +66,11 @@ fn a_token_that_no_header_can_carry_is_refused_and_not_shown() {
 }
 
 #[test]
+fn the_token_is_marked_as_sensitive() {
+    assert!(app_maker("https://a/", "t").unwrap().authorization.is_sensitive());
+}
+
+#[test]
 fn nothing_but_the_host_is_in_its_debug_text() {
     let text = format!("{:?}", app_maker("https://a.example/path", "canary").unwrap());
     assert!(text.contains("a.example") && !text.contains("canary") && !text.contains("path"), "{text}");

@@ -9,7 +9,7 @@ mod remote;
 mod wait;
 mod world;
 
-pub use calls::{assert_calls, assert_writes, rendered, render};
+pub use calls::{assert_calls, assert_writes, render, rendered};
 pub use cluster::{Manifest, admin_client, asset, kubeconfig};
 pub use http::get;
 pub use operator::{Operator, Setup as OperatorSetup};

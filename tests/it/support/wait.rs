@@ -57,12 +57,7 @@ impl World {
     }
 
     /// Waits until a ProjectWebhook is as wanted.
-    pub async fn wait_until(
-        &self,
-        name: &str,
-        what: &str,
-        is_so: impl Fn(&ProjectWebhook) -> bool,
-    ) -> ProjectWebhook {
+    pub async fn wait_until(&self, name: &str, what: &str, is_so: impl Fn(&ProjectWebhook) -> bool) -> ProjectWebhook {
         self.wait_for(self.webhooks(), name, what, is_so).await
     }
 

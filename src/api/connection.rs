@@ -175,8 +175,15 @@ fn bounded_selector(schema: &mut Schema) {
         "operator": { "enum": ["In", "NotIn", "Exists", "DoesNotExist"] },
         "values": { "maxItems": 100, "items": { "maxLength": 63 } },
     });
+    let rule = json!({
+        "rule": "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+        "message": "operators In and NotIn need values; Exists and DoesNotExist have none",
+    });
     let bounds = json!({
-        "matchExpressions": { "maxItems": 32, "items": { "properties": expression } },
+        "matchExpressions": {
+            "maxItems": 32,
+            "items": { "properties": expression, "x-kubernetes-validations": [rule] },
+        },
         "matchLabels": { "maxProperties": 32, "additionalProperties": { "maxLength": 63 } },
     });
     if let Some(properties) = schema.get_mut("properties") {

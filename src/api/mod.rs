@@ -43,8 +43,8 @@ pub enum CrdError {
 
 fn yaml(crd: &CustomResourceDefinition) -> Result<String, CrdError> {
     let mut crd = serde_json::to_value(crd)?;
-    // `null` for an absent field is then pruned before validation, as kubectl users expect, instead of being a value
-    // that `has()` sees.
+    // Without `nullable`, a `null` takes the field's default, and is refused where there is none: it is never stored as a
+    // value that `has()` sees.
     tidy(&mut crd);
     let versions = crd.pointer_mut("/spec/versions").and_then(Value::as_array_mut);
     for version in versions.into_iter().flatten() {

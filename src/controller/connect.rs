@@ -16,7 +16,7 @@ use super::index::{ConnectionKey, User};
 use super::refuse::Halt;
 use super::sources::{SourceKey, SourceKind, Value};
 use crate::api::condition::Reason;
-use crate::api::connection::AllowedNamespaces;
+use crate::api::connection::{AllowedNamespaces, ConnectionSpec};
 use crate::api::source::KeyRef;
 use crate::domain::desired::strip_newline;
 use crate::domain::ids::ProjectPath;
@@ -24,7 +24,7 @@ use crate::domain::pattern::endpoint_allowed;
 use crate::domain::refusal::Refusal;
 use crate::domain::secret::SecretText;
 use crate::remote::app_maker::{AppMaker, Parts};
-use crate::remote::http::{ClientOptions, HttpClient};
+use crate::remote::http::{ClientOptions, HttpClient, SetupError};
 
 /// Makes a declared connection usable: checks the endpoint, reads token and trust roots, builds the client. What has
 /// not changed is not built again.
@@ -55,8 +55,7 @@ pub async fn connect(context: &Context, key: &ConnectionKey, declared: Declared)
     }
     let timeout = Duration::from_secs(declared.spec.timeout_seconds.into());
     let options = ClientOptions { ca_pem: ca.map(|ca| ca.expose().as_bytes().to_vec()), timeout };
-    let client = HttpClient::new(&options)
-        .map_err(|error| Refusal::person(Reason::InvalidSpec, format!("the client can't be built: {error}")))?;
+    let client = HttpClient::new(&options).map_err(|error| unusable(&declared.spec, error))?;
     let pace = context.connections.pace(key, &declared.spec);
     let app_maker = AppMaker::new(Parts {
         base: endpoint.clone(),
@@ -67,10 +66,26 @@ pub async fn connect(context: &Context, key: &ConnectionKey, declared: Declared)
         gate: Arc::clone(&context.connections.gate),
         cut: context.connections.cut.clone(),
     })
-    .map_err(|error| Refusal::person(Reason::InvalidSpec, error.to_string()))?;
+    .map_err(|error| unusable(&declared.spec, error))?;
     let credentials = Credentials::default();
     let live = Live { key: key.clone(), declared, endpoint, timeout, app_maker, credentials, token, built_from };
     Ok(context.connections.remember(live))
+}
+
+/// A value that can be read and not be used, by the name of where it is from.
+fn unusable(spec: &ConnectionSpec, error: SetupError) -> Refusal {
+    let token = spec.app_maker.as_ref().map(|app_maker| ("Secret", &app_maker.token_from.secret_key_ref));
+    let ca = spec.ca_from.as_ref().map(|from| ("ConfigMap", &from.config_map_key_ref));
+    let from = match error {
+        SetupError::BadToken => token,
+        SetupError::NoCertificate | SetupError::BadCertificate => ca,
+        SetupError::NoTrustRoots | SetupError::BadEndpoint => None,
+    };
+    let message = match from {
+        Some((kind, KeyRef { name, key })) => format!("key {key} of {kind} {name} can't be used: {error}"),
+        None => error.to_string(),
+    };
+    Refusal::person(Reason::InvalidSpec, message)
 }
 
 fn allowed_endpoint(context: &Context, endpoint: &str) -> Result<Url, Refusal> {

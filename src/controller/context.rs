@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedSender;
+use futures::future::{BoxFuture, Shared};
 use kube::Client;
-use kube::runtime::events::Recorder;
 
 use super::clock::Clock;
 use super::connections::Connections;
+use super::events::Events;
 use super::index::{ConnectionKey, Index, User};
 use super::snapshot::Snapshots;
 use super::sources::Sources;
@@ -52,6 +53,9 @@ impl Settings {
     }
 }
 
+/// Ends once the first list of every watch is complete.
+pub type Listed = Shared<BoxFuture<'static, ()>>;
+
 /// See the module.
 pub struct Context {
     /// To Kubernetes.
@@ -66,6 +70,8 @@ pub struct Context {
     pub connections: Connections,
     /// LISTs, shared.
     pub snapshots: Snapshots,
+    /// Until then no pass begins.
+    pub listed: Listed,
     /// Who refers to what, and who claims what.
     pub index: Arc<Index>,
     /// Counters.
@@ -73,7 +79,7 @@ pub struct Context {
     /// For `/healthz` and `/readyz`.
     pub health: Health,
     /// Kubernetes Events.
-    pub recorder: Recorder,
+    pub events: Events,
     /// For asking for passes.
     pub triggers: Triggers,
 }

@@ -6,11 +6,13 @@ use std::sync::{Mutex, PoisonError};
 
 use kube::ResourceExt;
 
-use crate::api::FINALIZER;
 use crate::api::connection::{ClusterConnection, Connection};
 use crate::api::project_webhook::{ConnectionKind, ConnectionRef, ManagementPolicy, Ownership, ProjectWebhook};
-use crate::domain::identify::{Age, Claimant, Rivals, Strength};
+use crate::api::{CREATING, FINALIZER};
+use crate::domain::case::Age;
+use crate::domain::claim::{Claimant, Rivals, Strength};
 use crate::domain::ids::{ObjectKey, ProjectId, WebhookId};
+use crate::domain::intent::{Creating, Intent};
 use crate::domain::marker::{ClusterId, Marker};
 
 /// A Connection or a ClusterConnection.
@@ -106,16 +108,21 @@ impl Index {
         Self { cluster, maps: Mutex::default() }
     }
 
-    /// Takes an object's present state in. Returns the connection that gained its first user.
-    pub fn applied(&self, object: &ProjectWebhook) -> Option<ConnectionKey> {
+    /// Takes an object's present state in. Returns the connections that gained their first user or lost one.
+    pub fn applied(&self, object: &ProjectWebhook) -> Vec<ConnectionKey> {
         let key = object_key(object);
         let entry = self.entry(&key, object);
         let mut maps = self.lock();
-        maps.remove(&key);
-        maps.insert(key, entry)
+        let before = maps.remove(&key);
+        let now = entry.connection.clone();
+        let first = maps.insert(key, entry);
+        if before.as_ref() == Some(&now) {
+            return vec![];
+        }
+        before.into_iter().chain(first.then_some(now)).collect()
     }
 
-    /// Forgets an object. Returns the connection that lost its last user.
+    /// Forgets an object. Returns the connection that lost it.
     pub fn deleted(&self, key: &ObjectKey) -> Option<ConnectionKey> {
         self.lock().remove(key)
     }
@@ -159,6 +166,7 @@ impl Index {
         let owned = status.filter(|status| status.ownership.is_some_and(|o| o != Ownership::Observed));
         let recorded = owned.and_then(|status| status.webhook_id.as_deref()?.parse().ok());
         let held = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+        let creating = object.annotations().get(CREATING).and_then(|annotation| Creating::parse(annotation));
         Entry {
             age: age(object),
             connection: ConnectionKey::of(&spec.connection_ref, &key.namespace),
@@ -167,7 +175,7 @@ impl Index {
             marker: Marker::of(&self.cluster, key),
             recorded,
             pinned: spec.webhook_id.as_deref().and_then(|id| id.parse().ok()).filter(|_| claims),
-            creating: held && recorded.is_none(),
+            creating: Intent { held, creating }.is_open(recorded),
         }
     }
 
@@ -178,7 +186,8 @@ impl Index {
 }
 
 impl Maps {
-    fn insert(&mut self, key: ObjectKey, entry: Entry) -> Option<ConnectionKey> {
+    /// Whether it is the first user of its connection.
+    fn insert(&mut self, key: ObjectKey, entry: Entry) -> bool {
         // What status records needs no reservation any more.
         if let Some(id) = entry.recorded.filter(|id| self.adopting.get(id) == Some(&key)) {
             self.adopting.remove(&id);
@@ -191,13 +200,14 @@ impl Maps {
         }
         self.by_marker.insert(entry.marker.clone(), key.clone());
         let connection = entry.connection.clone();
-        let users = self.by_connection.entry(connection.clone()).or_default();
+        let users = self.by_connection.entry(connection).or_default();
         users.insert(key.clone());
         let first = users.len() == 1;
         self.entries.insert(key, entry);
-        first.then_some(connection)
+        first
     }
 
+    /// The connection that it used.
     fn remove(&mut self, key: &ObjectKey) -> Option<ConnectionKey> {
         let entry = self.entries.remove(key)?;
         for id in [entry.recorded, entry.pinned].into_iter().flatten() {
@@ -207,12 +217,12 @@ impl Maps {
             drop_from(&mut self.creating, &(project, entry.name), key);
         }
         self.by_marker.remove(&entry.marker);
-        let users = self.by_connection.get_mut(&entry.connection)?;
-        users.remove(key);
-        if !users.is_empty() {
-            return None;
+        if let Some(users) = self.by_connection.get_mut(&entry.connection) {
+            users.remove(key);
+            if users.is_empty() {
+                self.by_connection.remove(&entry.connection);
+            }
         }
-        self.by_connection.remove(&entry.connection);
         Some(entry.connection)
     }
 }

@@ -7,6 +7,7 @@ pub mod connections;
 pub mod context;
 pub mod credentials;
 pub mod driver;
+pub mod events;
 pub mod index;
 pub mod kind;
 pub mod lanes;

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::api::{ListParams, PostParams};
 use kube::core::{NamespaceResourceScope, PartialObjectMeta};
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Reporter;
 use kube::{Api, Client, CustomResourceExt, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,13 +23,14 @@ use super::connection::{self, ConnectionObject};
 use super::connections::Connections;
 use super::context::{Context, Settings, Triggers};
 use super::driver::Driver;
+use super::events::Events;
 use super::index::{ConnectionKey, Index, object_key};
 use super::kind::Kind;
 use super::project_webhook::ProjectWebhookKind;
 use super::refuse::kubernetes;
 use super::snapshot::Snapshots;
 use super::sources::{SourceKind, Sources};
-use super::wiring::{Observer, Router, Watch, follow, follow_sources, queue, run};
+use super::wiring::{Observer, Router, Watch, follow, follow_sources, listed, queue, run};
 use crate::api::connection::{ClusterConnection, Connection};
 use crate::api::project_webhook::{ConnectionKind, ProjectWebhook};
 use crate::domain::marker::ClusterId;
@@ -258,10 +259,11 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
         ),
         clock: Clock::start(),
         snapshots: Snapshots::default(),
+        listed: listed(&connections, cluster.as_ref(), &webhooks),
         index: Arc::new(Index::new(settings.cluster.clone())),
         metrics,
         health,
-        recorder: Recorder::new(client.clone(), reporter),
+        events: Events::new(client.clone(), reporter),
         triggers: Triggers { project_webhooks, connections: to_connections },
         settings,
         client,
@@ -319,7 +321,7 @@ struct Webhooks(Arc<Driver<ProjectWebhookKind>>);
 impl Observer<ProjectWebhook> for Webhooks {
     fn applied(&self, object: &ProjectWebhook) {
         let context = self.0.context();
-        if let Some(connection) = context.index.applied(object) {
+        for connection in context.index.applied(object) {
             context.triggers.connection(connection);
         }
     }
@@ -341,7 +343,7 @@ fn start_webhooks(
     running: &mut Vec<JoinHandle<()>>,
 ) -> Router<<ProjectWebhookKind as Kind>::Object> {
     let driver = Arc::new(Driver::<ProjectWebhookKind>::new(Arc::clone(context)));
-    let mut routes = vec![];
+    let (mut routes, listed) = (vec![], &context.listed);
     for (scope, watch) in scopes {
         let (sender, receiver) = queue();
         routes.push((scope, sender.clone()));
@@ -352,7 +354,7 @@ fn start_webhooks(
             let driver = Arc::clone(&driver);
             async move { driver.reconcile(object).await }
         };
-        running.push(tokio::spawn(run(store, receiver, concurrency, stopped(stop.clone()), pass)));
+        running.push(tokio::spawn(run(store, listed.clone(), receiver, concurrency, stopped(stop.clone()), pass)));
     }
     Router::new(routes)
 }
@@ -385,12 +387,12 @@ fn start_connections<K: ConnectionObject>(
         routes.push((scope, sender.clone()));
         let store = watch.store.clone();
         tokio::spawn(follow(watch, Arc::new(ConnectionUsers(Arc::clone(context))), sender));
-        let context = Arc::clone(context);
+        let (context, listed) = (Arc::clone(context), context.listed.clone());
         let pass = move |object: Arc<K>| {
             let context = Arc::clone(&context);
             async move { connection::reconcile(&context, object.as_ref()).await }
         };
-        running.push(tokio::spawn(run(store, receiver, CONCURRENCY, stopped(stop.clone()), pass)));
+        running.push(tokio::spawn(run(store, listed, receiver, CONCURRENCY, stopped(stop.clone()), pass)));
     }
     Router::new(routes)
 }

@@ -60,7 +60,7 @@ pub async fn event_on(context: &Context, on: &ObjectReference, type_: EventType,
     // 1 KiB is the API's bound on an Event's note.
     let note = note.chars().take(1000).collect::<String>();
     let event = Event { type_, reason: reason.into(), note: Some(note), action: "Reconcile".into(), secondary: None };
-    if let Err(error) = context.recorder.publish(&event, on).await {
+    if let Err(error) = context.events.publish(&event, on).await {
         tracing::warn!("an Event could not be written: {}", kubernetes(&error));
     }
 }

@@ -58,9 +58,10 @@ pub fn is_gone(error: &kube::Error) -> bool {
 }
 
 /// What a failed call means for the object. `on_404` is the reason of a 404, which depends on what was asked for;
-/// `secrets` are the values that a message of the remote must not repeat.
+/// `secrets` are the values that a message of the remote must not repeat; where they are not known, nothing that it says
+/// is shown.
 #[must_use]
-pub fn remote(error: &RemoteError, on_404: Reason, secrets: &[SecretText]) -> Halt {
+pub fn remote(error: &RemoteError, on_404: Reason, secrets: Option<&[SecretText]>) -> Halt {
     if error.is_own_stop() {
         return Halt::Retry(error.to_string());
     }
@@ -103,13 +104,14 @@ fn advice(reason: Reason) -> &'static str {
 /// The remote's own code and message, as far as they may be shown.
 struct Said<'a> {
     error: &'a RemoteError,
-    secrets: &'a [SecretText],
+    secrets: Option<&'a [SecretText]>,
 }
 
 impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(secrets) = self.secrets else { return Ok(()) };
         let code = self.error.code().map(|code| SecretText::new(code.as_str()));
-        let shown = |text: &Option<&SecretText>| text.and_then(|text| reveal(text, self.secrets)).map(str::to_owned);
+        let shown = |text: &Option<&SecretText>| text.and_then(|text| reveal(text, secrets)).map(str::to_owned);
         match (shown(&code.as_ref()), shown(&self.error.message())) {
             (Some(code), Some(message)) => write!(f, " ({code}: {message})"),
             (Some(text), None) | (None, Some(text)) => write!(f, " ({text})"),

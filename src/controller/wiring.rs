@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Action, Config, ReconcileRequest, applier};
@@ -18,8 +18,10 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::context::Context;
+use super::context::{Context, Listed};
 use super::sources::{SourceKey, SourceKind, lock};
+use crate::api::connection::{ClusterConnection, Connection};
+use crate::api::project_webhook::ProjectWebhook;
 use crate::api::{CORRECT_DRIFT_REQUESTED_AT, RECONCILE_REQUESTED_AT};
 use crate::domain::ids::ObjectKey;
 
@@ -132,9 +134,39 @@ where
     }
 }
 
-/// Runs passes for what is queued, until `stop`; passes under way are ended first.
+/// Waits for the first list of all of these. No pass may begin before that: a connection that is not listed yet would be
+/// told as missing, and one whose users are not listed yet would lose its finalizer.
+pub fn listed(
+    connections: &[Watch<Connection>],
+    cluster: Option<&Watch<ClusterConnection>>,
+    webhooks: &[Watch<ProjectWebhook>],
+) -> Listed {
+    fn stores<'a, K>(watches: impl IntoIterator<Item = &'a Watch<K>>) -> Vec<Store<K>>
+    where
+        K: Resource<DynamicType = ()> + Clone + 'static,
+    {
+        watches.into_iter().map(|watch| watch.store.clone()).collect()
+    }
+    let (connections, cluster, webhooks) = (stores(connections), stores(cluster), stores(webhooks));
+    let all = async move {
+        // A writer is dropped only when the process is stopping, and then nothing runs any more.
+        for store in connections {
+            let _ = store.wait_until_ready().await;
+        }
+        for store in cluster {
+            let _ = store.wait_until_ready().await;
+        }
+        for store in webhooks {
+            let _ = store.wait_until_ready().await;
+        }
+    };
+    all.boxed().shared()
+}
+
+/// Runs passes for what is queued, once all is `listed` and until `stop`; passes under way are ended first.
 pub async fn run<K, F>(
     store: Store<K>,
+    listed: Listed,
     queue: UnboundedReceiver<ObjectRef<K>>,
     concurrency: u16,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -143,6 +175,7 @@ pub async fn run<K, F>(
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
     F: Future<Output = Action> + Send + 'static,
 {
+    let queue = stream::once(listed).filter_map(|()| std::future::ready(None)).chain(queue);
     let queue = queue.take_until(stop.boxed()).map(|reference| Ok::<_, Infallible>(ReconcileRequest::from(reference)));
     applier(
         move |object, _| pass(object).map(Ok::<_, Infallible>).boxed(),

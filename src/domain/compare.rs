@@ -23,6 +23,8 @@ pub enum Field {
     Events,
     /// One header.
     Header(HeaderName),
+    /// The webhook itself: it is created and never seen.
+    Webhook,
 }
 
 impl fmt::Display for Field {
@@ -33,6 +35,7 @@ impl fmt::Display for Field {
             Self::Active => f.write_str("active"),
             Self::Events => f.write_str("events"),
             Self::Header(name) => write!(f, "headers[{}]", bounded(name.as_str())),
+            Self::Webhook => f.write_str("webhook"),
         }
     }
 }
@@ -46,6 +49,7 @@ impl Field {
             "url" => Some(Self::Url),
             "active" => Some(Self::Active),
             "events" => Some(Self::Events),
+            "webhook" => Some(Self::Webhook),
             _ => {
                 let name = text.strip_prefix("headers[")?.strip_suffix(']')?;
                 Some(Self::Header(HeaderName::new(name)))
@@ -146,6 +150,8 @@ pub fn changes<'a>(desired: &Desired, fields: impl IntoIterator<Item = &'a Field
             Field::Active => changes.active = Some(desired.active),
             Field::Events => changes.events = Some(desired.events.clone()),
             Field::Header(_) => changes.headers = Some(desired.header_map(marker)),
+            // Nothing that a PATCH could change.
+            Field::Webhook => {}
         }
     }
     changes
@@ -161,6 +167,7 @@ pub fn field_fingerprint(field: &Field, seen: &Webhook) -> u64 {
         Field::Active => seen.active.hash(&mut hasher),
         Field::Events => event_set(&seen.events).hash(&mut hasher),
         Field::Header(name) => seen.headers.get(name).hash(&mut hasher),
+        Field::Webhook => seen.id.hash(&mut hasher),
     }
     hasher.finish()
 }
@@ -194,3 +201,7 @@ pub fn bounded(text: &str) -> String {
     let clean: String = text.chars().take(MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(MAX).is_some() { format!("{clean}…") } else { clean }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

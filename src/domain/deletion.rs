@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::case::{Case, Found, View};
+use super::claim::{Rivals, Strength, foreign};
 use super::desired::Changes;
-use super::identify::{Case, View};
 use super::ids::WebhookId;
 use super::marker::SeenMarker;
-use super::memory::{Creation, Memory};
+use super::memory::Memory;
 use super::observed::{SeenValue, Webhook};
-use super::plan::{Timing, Write, patience};
+use super::plan::{Timing, patience};
+use super::write::Write;
 use crate::api::project_webhook::{DeletionPolicy, ManagementPolicy, Ownership};
 
 /// What one look asks for.
@@ -46,62 +48,93 @@ pub fn effective_policy(policy: Option<DeletionPolicy>, recorded: Option<Ownersh
     })
 }
 
-/// Plans the end. It looks only at markers and status: a spec that has become invalid never blocks a deletion.
+/// Plans the end. It looks only at markers, status and claims: a spec that has become invalid never blocks a deletion.
 #[must_use]
 pub fn plan_deletion(
     case: &Case,
     policy: Option<DeletionPolicy>,
     view: &View<'_>,
+    rivals: &dyn Rivals,
     memory: &Memory,
     done: &Done,
     timing: Timing,
 ) -> DeletionPlan {
+    let mut ours: BTreeMap<_, _> =
+        view.marked(&case.marker).map(|webhook| (webhook.id, (webhook, Ownership::Created))).collect();
     // Recorded, but with the marker of somebody else: never touched, and named at the end.
-    let mut left: BTreeMap<WebhookId, &Webhook> = BTreeMap::new();
-    let mut ours: BTreeMap<WebhookId, &Webhook> =
-        view.marked(&case.marker).map(|webhook| (webhook.id, webhook)).collect();
-    if let Some(id) = case.owned_id()
+    let mut left = BTreeSet::new();
+    if let Some((id, ownership)) = case.owned()
         && !ours.contains_key(&id)
         && !done.deleted.contains(&id)
     {
-        match (view.webhooks.iter().find(|webhook| webhook.id == id), view.looked_up) {
-            (Some(webhook), _) | (None, Some((_, Some(webhook)))) if webhook.id == id => {
-                let ours = if matches!(webhook.marker, SeenMarker::Shown(_)) { &mut left } else { &mut ours };
-                ours.insert(id, webhook);
+        match view.find(id) {
+            Found::Unknown => return DeletionPlan::Ask(id),
+            Found::Gone => {}
+            Found::There(webhook) if matches!(webhook.marker, SeenMarker::Shown(_)) => {
+                left.insert(id);
             }
-            (None, Some((asked, None))) if asked == id => {}
-            _ => return DeletionPlan::Ask(id),
+            // Another live object has the better claim: it is neither deleted nor orphaned.
+            Found::There(webhook) if foreign(case, webhook, rivals, Strength::Recorded).is_some() => {}
+            Found::There(webhook) => {
+                ours.insert(id, (webhook, ownership));
+            }
         }
     }
     ours.retain(|id, _| !done.deleted.contains(id));
-    if case.management == ManagementPolicy::Observe {
-        return DeletionPlan::Release { orphans: ours.into_keys().chain(left.into_keys()).collect() };
-    }
-    let policy = effective_policy(policy, case.recorded.map(|(_, ownership)| ownership));
-    match policy {
-        DeletionPolicy::Delete => {
-            if let Some(id) = ours.keys().next() {
-                return DeletionPlan::Write(Write::Delete { id: *id });
-            }
-        }
-        DeletionPolicy::Orphan => {
-            let marked = |webhook: &&&Webhook| webhook.marker.is(&case.marker) && !done.unmarked.contains(&webhook.id);
-            if let Some(webhook) = ours.values().find(marked)
-                && let Some(changes) = without_marker(webhook)
-            {
-                return DeletionPlan::Write(Write::Unmark { id: webhook.id, changes });
-            }
-        }
-    }
-    if let Creation::Pending { since } = memory.creation
-        && ours.is_empty()
+    if case.management != ManagementPolicy::Observe
+        && let Some(write) = next_write(case, policy, &ours, done)
     {
-        let waited = view.begun.since(since);
-        if waited < timing.settle {
-            return DeletionPlan::Wait(patience(waited));
-        }
+        return DeletionPlan::Write(write);
     }
-    DeletionPlan::Release { orphans: ours.into_keys().chain(left.into_keys()).collect() }
+    if let Some(waited) = memory.pending(view.begun, timing.settle)
+        && !has_landed(case, ours.keys().chain(&done.deleted))
+    {
+        return DeletionPlan::Wait(patience(waited));
+    }
+    left.extend(ours.into_keys());
+    // Without its marker it is not seen as ours any more, but it is we who leave it.
+    left.extend(&done.unmarked);
+    left.extend(perhaps_ours(case, view, rivals));
+    DeletionPlan::Release { orphans: left.into_iter().collect() }
+}
+
+/// What we created goes and what was handed over stays, unless the spec says otherwise.
+fn next_write(
+    case: &Case,
+    policy: Option<DeletionPolicy>,
+    ours: &BTreeMap<WebhookId, (&Webhook, Ownership)>,
+    done: &Done,
+) -> Option<Write> {
+    let goes = |ownership| effective_policy(policy, Some(ownership)) == DeletionPolicy::Delete;
+    if let Some((id, _)) = ours.iter().find(|(_, (_, ownership))| goes(*ownership)) {
+        return Some(Write::Delete { id: *id });
+    }
+    let marked = |webhook: &&Webhook| webhook.marker.is(&case.marker) && !done.unmarked.contains(&webhook.id);
+    let mut marked = ours.values().map(|(webhook, _)| *webhook).filter(marked);
+    marked.find_map(|webhook| Some(Write::Unmark { id: webhook.id, changes: without_marker(webhook)? }))
+}
+
+/// Whether one of these is what the last POST made: it was not there before.
+fn has_landed<'i>(case: &Case, mut ids: impl Iterator<Item = &'i WebhookId>) -> bool {
+    case.intent.creating.as_ref().is_some_and(|creating| {
+        ids.any(|id| creating.after != Some(*id) && case.owned_id() != Some(*id) && !creating.candidates.contains(id))
+    })
+}
+
+/// Where markers are hidden and a creation never came to be recorded: what it may have made. Never deleted on suspicion,
+/// but named, so that no orphan is left in silence.
+fn perhaps_ours(case: &Case, view: &View<'_>, rivals: &dyn Rivals) -> Vec<WebhookId> {
+    let Some(creating) = case.intent.creating.as_ref().filter(|_| case.intent.is_open(case.owned_id())) else {
+        return vec![];
+    };
+    let suspect = |webhook: &&Webhook| {
+        webhook.name == case.name
+            && view.may_hide_our_marker(webhook, case.marking)
+            && !creating.candidates.contains(&webhook.id)
+            && case.owned_id() != Some(webhook.id)
+            && rivals.claimants(webhook.id).is_empty()
+    };
+    view.listed().filter(suspect).map(|webhook| webhook.id).collect()
 }
 
 /// The header map without the marker; impossible where the remote hides the other values, because sending them back
@@ -116,3 +149,7 @@ fn without_marker(webhook: &Webhook) -> Option<Changes> {
     }
     Some(Changes { headers: Some(headers), ..Changes::default() })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

@@ -90,7 +90,7 @@ pub enum InvalidValue {
     #[error(
         "the receiver's URL is not an http or https URL with a host, like https://hooks.example.com/builds; correct {0}"
     )]
-    NotAReceiver(&'static str),
+    NotAReceiver(String),
     /// The receiver's URL is too long.
     #[error("the receiver's URL has {0} bytes; at most 2048 are possible")]
     UrlTooLong(usize),
@@ -147,7 +147,7 @@ pub fn header_set(
 ///
 /// # Errors
 /// It is not an http or https URL with a host, or too long.
-pub fn receiver(text: &str, field: &'static str) -> Result<ReceiverUrl, InvalidValue> {
+pub fn receiver(text: &str, field: &str) -> Result<ReceiverUrl, InvalidValue> {
     if text.len() > MAX_URL {
         return Err(InvalidValue::UrlTooLong(text.len()));
     }
@@ -156,7 +156,7 @@ pub fn receiver(text: &str, field: &'static str) -> Result<ReceiverUrl, InvalidV
         |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|h| !h.is_empty());
     // The parser drops tabs and line breaks inside a URL; the remote would store them.
     if text.chars().any(|c| c.is_control() || c == ' ') || !receiver.url().is_some_and(usable) {
-        return Err(InvalidValue::NotAReceiver(field));
+        return Err(InvalidValue::NotAReceiver(field.to_owned()));
     }
     Ok(receiver)
 }
@@ -199,7 +199,7 @@ mod tests {
     fn a_receiver_is_an_http_url_with_a_host() {
         assert!(receiver("https://hooks.example.com/a?b=c", "spec.url").is_ok());
         for bad in ["hooks.example.com", "ftp://a/b", "https://", "https://a/b\nc", "javascript:alert(1)"] {
-            assert_eq!(receiver(bad, "spec.url"), Err(InvalidValue::NotAReceiver("spec.url")), "{bad}");
+            assert_eq!(receiver(bad, "spec.url"), Err(InvalidValue::NotAReceiver("spec.url".into())), "{bad}");
         }
     }
 }

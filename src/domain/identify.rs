@@ -3,152 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use super::case::{Case, Found, View};
+use super::claim::{Foreign, Rivals, Strength, foreign};
 use super::compare::{Masked, differences, same_events, same_name_and_url};
 use super::desired::Desired;
 use super::ids::{ObjectKey, WebhookId};
-use super::intent::Intent;
-use super::marker::{Marker, SeenMarker};
-use super::memory::Basis;
+use super::intent::Creating;
+use super::marker::SeenMarker;
 use super::observed::Webhook;
-use super::time::Moment;
 use crate::api::project_webhook::{AdoptionPolicy, ManagementPolicy, Ownership};
-
-/// Age decides last between two objects: the older wins, then the smaller UID.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Age {
-    /// metadata.creationTimestamp, in seconds of the Unix epoch.
-    pub created: i64,
-    /// metadata.uid.
-    pub uid: String,
-}
-
-/// What the cluster says about one ProjectWebhook: everything a decision needs but the remote's side.
-#[derive(Clone, Debug)]
-pub struct Case {
-    /// The object.
-    pub key: ObjectKey,
-    /// Its age.
-    pub age: Age,
-    /// Its marker.
-    pub marker: Marker,
-    /// `--ownership-marker`: whether what it creates is marked.
-    pub marking: bool,
-    /// `spec.managementPolicy`.
-    pub management: ManagementPolicy,
-    /// `spec.adoptionPolicy`.
-    pub adoption: AdoptionPolicy,
-    /// `spec.webhookId`.
-    pub pinned: Option<WebhookId>,
-    /// `status.webhookId` with `status.ownership`.
-    pub recorded: Option<(WebhookId, Ownership)>,
-    /// Finalizer and annotation.
-    pub intent: Intent,
-    /// What is to be applied.
-    pub basis: Basis,
-    /// `status.applied`.
-    pub applied: Option<Basis>,
-    /// `hookwright.dev/correct-drift-requested-at` holds a request that was not yet handled.
-    pub correction_requested: bool,
-}
-
-impl Case {
-    /// The recorded webhook, if this object owns it.
-    #[must_use]
-    pub fn owned(&self) -> Option<(WebhookId, Ownership)> {
-        self.recorded.filter(|(_, ownership)| *ownership != Ownership::Observed)
-    }
-
-    /// Whether `spec.connectionRef` is another one than when the remote last equalled the spec.
-    #[must_use]
-    pub fn has_moved(&self) -> bool {
-        let before = self.applied.as_ref().and_then(|applied| applied.connection.as_ref());
-        before.is_some_and(|before| Some(before) != self.basis.connection.as_ref())
-    }
-
-    /// The recorded id, if owned.
-    #[must_use]
-    pub fn owned_id(&self) -> Option<WebhookId> {
-        self.owned().map(|(id, _)| id)
-    }
-}
-
-/// What the remote says.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    /// The LIST.
-    pub webhooks: &'a [Webhook],
-    /// When the LIST began: it shows at least everything that ended before.
-    pub begun: Moment,
-    /// The GET by id of a webhook that is recorded or pinned but not in the LIST.
-    pub looked_up: Option<(WebhookId, Option<&'a Webhook>)>,
-}
-
-impl<'a> View<'a> {
-    fn find(&self, id: WebhookId) -> Found<'a> {
-        if let Some(webhook) = self.webhooks.iter().find(|webhook| webhook.id == id) {
-            return Found::There(webhook);
-        }
-        match self.looked_up {
-            Some((asked, answer)) if asked == id => answer.map_or(Found::Gone, Found::There),
-            _ => Found::Unknown,
-        }
-    }
-
-    /// All webhooks that carry this marker.
-    pub fn marked(&self, marker: &Marker) -> impl Iterator<Item = &'a Webhook> {
-        let asked = self.looked_up.and_then(|(_, answer)| answer);
-        self.webhooks.iter().chain(asked).filter(move |webhook| webhook.marker.is(marker))
-    }
-}
-
-enum Found<'a> {
-    There(&'a Webhook),
-    Gone,
-    Unknown,
-}
-
-/// How strongly another object claims a webhook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Strength {
-    /// It would like to: adoption by name.
-    Wish,
-    /// Its spec names the id.
-    Pinned,
-    /// Its status names the id.
-    Recorded,
-}
-
-/// Another live object that claims a webhook.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimant {
-    /// The object.
-    pub key: ObjectKey,
-    /// Its age.
-    pub age: Age,
-    /// Its claim.
-    pub strength: Strength,
-}
-
-/// The other live objects of this cluster that use the same endpoint and project.
-pub trait Rivals {
-    /// Who else claims this webhook.
-    fn claimants(&self, id: WebhookId) -> Vec<Claimant>;
-    /// The live object with this marker.
-    fn owner_of(&self, marker: &Marker) -> Option<ObjectKey>;
-    /// Another object with this display name that is being created and does not know its webhook yet.
-    fn creating(&self, name: &str) -> Option<ObjectKey>;
-}
-
-/// Why the webhook is somebody else's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Foreign {
-    /// It carries the marker of a live object of this cluster.
-    MarkedBy(ObjectKey),
-    /// It carries a marker that no live object of this cluster has.
-    MarkedElsewhere,
-    /// Another live object has the better claim.
-    ClaimedBy(ObjectKey),
-}
 
 /// The answer.
 #[derive(Clone, Debug)]
@@ -174,35 +37,32 @@ pub enum Identity<'a> {
     Elsewhere(WebhookId),
     /// It is somebody else's.
     Foreign(WebhookId, Foreign),
-    /// Another object is just creating one that looks the same: wait until it is known which is whose.
-    OtherCreating(ObjectKey),
+    /// These look the same, but another object is just creating one that does: it is not known yet which is whose.
+    OtherCreating(ObjectKey, Vec<&'a Webhook>),
 }
 
-/// Answers whose the webhooks are.
+/// Answers whose the webhooks are. `open` says that a creation was begun of which no end is known.
 #[must_use]
-pub fn identify<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Rivals) -> Identity<'a> {
+pub fn identify<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Rivals, open: bool) -> Identity<'a> {
     if let Some(id) = case.pinned {
         return pinned(case, view, rivals, id);
     }
-    let mine: Vec<_> = unique(view.marked(&case.marker));
-    if let Some(keep) = best(case, desired, &mine) {
-        let mut surplus: Vec<_> = mine.iter().map(|w| w.id).filter(|id| *id != keep.id).collect();
-        surplus.extend(superseded(case, view, keep.id));
-        surplus.sort_unstable();
-        surplus.dedup();
-        return Identity::Mine { webhook: keep, ownership: Ownership::Created, surplus };
+    let mine: Vec<_> = view.marked(&case.marker).collect();
+    if !mine.is_empty() {
+        return marked(case, desired, view, rivals, &mine);
     }
-    let open = case.intent.is_open(case.owned_id());
     if let Some((id, ownership)) = case.owned() {
         match view.find(id) {
             Found::There(webhook) => {
-                if open && let Some(new) = fallback(case, desired, view, rivals) {
-                    let surplus = superseded(case, view, new.id).into_iter().collect();
-                    return Identity::Mine { webhook: new, ownership: Ownership::Created, surplus };
+                if open && let Some(new) = unmarked(case, desired, view, rivals) {
+                    return new;
                 }
                 return match foreign(case, webhook, rivals, Strength::Recorded) {
-                    None => Identity::Mine { webhook, ownership, surplus: vec![] },
                     Some(whose) => Identity::Foreign(id, whose),
+                    None => {
+                        let surplus = superseded(case, view, rivals, id).into_iter().collect();
+                        Identity::Mine { webhook, ownership, surplus }
+                    }
                 };
             }
             Found::Unknown => return Identity::Ask(id),
@@ -210,10 +70,8 @@ pub fn identify<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dy
             Found::Gone => {}
         }
     }
-    if open && let Some(webhook) = fallback(case, desired, view, rivals) {
-        return Identity::Mine { webhook, ownership: Ownership::Created, surplus: vec![] };
-    }
-    lookalikes(case, desired, view, rivals)
+    let new = if open { unmarked(case, desired, view, rivals) } else { None };
+    new.unwrap_or_else(|| lookalikes(case, desired, view, rivals))
 }
 
 fn pinned<'a>(case: &Case, view: &View<'a>, rivals: &dyn Rivals, id: WebhookId) -> Identity<'a> {
@@ -222,22 +80,73 @@ fn pinned<'a>(case: &Case, view: &View<'a>, rivals: &dyn Rivals, id: WebhookId) 
         Found::Unknown => return Identity::Ask(id),
         Found::Gone => return Identity::PinnedGone(id),
     };
-    // Observe claims nothing, so nothing can be in conflict.
+    let recorded = case.owned().filter(|(owned, _)| *owned == id).map(|(_, ownership)| ownership);
+    // Observe claims nothing, so nothing can be in conflict. What was ours before stays ours.
     if case.management == ManagementPolicy::Observe {
-        return Identity::Mine { webhook, ownership: Ownership::Observed, surplus: vec![] };
+        return Identity::Mine { webhook, ownership: recorded.unwrap_or(Ownership::Observed), surplus: vec![] };
     }
-    let strength = if case.owned_id() == Some(id) { Strength::Recorded } else { Strength::Pinned };
+    let strength = if recorded.is_some() { Strength::Recorded } else { Strength::Pinned };
     if let Some(whose) = foreign(case, webhook, rivals, strength) {
-        let handed_over = case.adoption == AdoptionPolicy::Adopt && whose == Foreign::MarkedElsewhere;
-        if !handed_over {
-            return Identity::Foreign(id, whose);
-        }
+        return Identity::Foreign(id, whose);
     }
-    let created = webhook.marker.is(&case.marker) || case.owned() == Some((id, Ownership::Created));
+    let created = webhook.marker.is(&case.marker) || recorded == Some(Ownership::Created);
     let ownership = if created { Ownership::Created } else { Ownership::Adopted };
     // What we created for this object before it was pointed to another webhook would be a second one.
-    let surplus = unique(view.marked(&case.marker)).iter().map(|w| w.id).filter(|other| *other != id).collect();
-    Identity::Mine { webhook, ownership, surplus }
+    let mut surplus: BTreeSet<_> = view.marked(&case.marker).map(|webhook| webhook.id).collect();
+    let before = case.owned().filter(|(_, ownership)| *ownership == Ownership::Created);
+    surplus.extend(before.filter(|(old, _)| is_unclaimed(view, rivals, *old)).map(|(old, _)| old));
+    surplus.remove(&id);
+    Identity::Mine { webhook, ownership, surplus: surplus.into_iter().collect() }
+}
+
+/// Some carry our marker.
+fn marked<'a>(
+    case: &Case,
+    desired: &Desired,
+    view: &View<'a>,
+    rivals: &dyn Rivals,
+    mine: &[&'a Webhook],
+) -> Identity<'a> {
+    let ids: BTreeSet<_> = mine.iter().map(|webhook| webhook.id).collect();
+    if let Some((id, Ownership::Adopted)) = case.owned()
+        && !ids.contains(&id)
+    {
+        // A person handed that one over; what we created for this object, in a call that landed late, is one too many.
+        match view.find(id) {
+            Found::Unknown => return Identity::Ask(id),
+            Found::There(webhook) if foreign(case, webhook, rivals, Strength::Recorded).is_none() => {
+                let surplus = ids.into_iter().collect();
+                return Identity::Mine { webhook, ownership: Ownership::Adopted, surplus };
+            }
+            Found::There(_) | Found::Gone => {}
+        }
+    }
+    match best(case, desired, mine) {
+        Some(keep) => created(case, view, rivals, keep, ids),
+        None => Identity::Nothing,
+    }
+}
+
+/// We created this one, and the others of `ours`. The recorded one may be a third that the LIST does not show.
+fn created<'a>(
+    case: &Case,
+    view: &View<'a>,
+    rivals: &dyn Rivals,
+    keep: &'a Webhook,
+    ours: BTreeSet<WebhookId>,
+) -> Identity<'a> {
+    let known_gone = |id| case.intent.creating.as_ref().is_some_and(|c| c.after == Some(id) && !c.replaces);
+    if let Some((id, Ownership::Created)) = case.owned()
+        && id != keep.id
+        && !known_gone(id)
+        && matches!(view.find(id), Found::Unknown)
+    {
+        return Identity::Ask(id);
+    }
+    let mut surplus = ours;
+    surplus.extend(superseded(case, view, rivals, keep.id));
+    surplus.remove(&keep.id);
+    Identity::Mine { webhook: keep, ownership: Ownership::Created, surplus: surplus.into_iter().collect() }
 }
 
 /// Of several with our marker: the one that equals the spec, then the one in status, then the oldest.
@@ -250,41 +159,77 @@ fn best<'a>(case: &Case, desired: &Desired, mine: &[&'a Webhook]) -> Option<&'a 
     mine.iter().copied().min_by_key(rank)
 }
 
-/// The recorded webhook that a replacement supersedes, where its marker is hidden: ours by status alone.
-fn superseded(case: &Case, view: &View<'_>, kept: WebhookId) -> Option<WebhookId> {
-    let (old, ownership) = case.owned()?;
-    let ours = ownership == Ownership::Created && old != kept;
-    let replaced = case.intent.creating.as_ref().is_some_and(|creating| creating.after == Some(old));
-    let unclaimed = matches!(view.find(old), Found::There(webhook) if !matches!(webhook.marker, SeenMarker::Shown(_)));
-    (ours && replaced && unclaimed).then_some(old)
+/// The webhook that a replacement superseded, where its marker is hidden: ours by the intent alone. That outlasts the
+/// moment at which status names the new one, because a crash may come before the old one is deleted.
+fn superseded(case: &Case, view: &View<'_>, rivals: &dyn Rivals, kept: WebhookId) -> Option<WebhookId> {
+    let creating = case.intent.creating.as_ref().filter(|creating| creating.replaces)?;
+    let old = creating.after.filter(|old| *old != kept && case.owned() != Some((*old, Ownership::Adopted)))?;
+    is_unclaimed(view, rivals, old).then_some(old)
+}
+
+/// Whether it is there, and nobody else has anything to do with it.
+fn is_unclaimed(view: &View<'_>, rivals: &dyn Rivals, id: WebhookId) -> bool {
+    let unmarked = matches!(view.find(id), Found::There(webhook) if !matches!(webhook.marker, SeenMarker::Shown(_)));
+    unmarked && rivals.claimants(id).is_empty()
 }
 
 /// Where markers are hidden: the single webhook with our name, URL and events that nobody claims and that was not there
-/// before our POST.
-fn fallback<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Rivals) -> Option<&'a Webhook> {
-    let before: &BTreeSet<_> = &case.intent.creating.as_ref()?.candidates;
-    let ours = |webhook: &&Webhook| {
+/// before our POST. If there are more, or the spec has changed since, or somebody else with the same name is creating too,
+/// then one of them may be ours, so nothing is created beside them, and it can't be known which, so none is taken.
+fn unmarked<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Rivals) -> Option<Identity<'a>> {
+    let creating = case.intent.creating.as_ref()?;
+    let perhaps = |webhook: &&Webhook| {
         same_name_and_url(desired, webhook)
-            && same_events(desired, webhook)
-            && !matches!(webhook.marker, SeenMarker::Shown(_))
-            && !before.contains(&webhook.id)
+            && view.may_hide_our_marker(webhook, case.marking)
+            && !creating.candidates.contains(&webhook.id)
             && case.owned_id() != Some(webhook.id)
             && rivals.claimants(webhook.id).is_empty()
     };
-    let mut found = view.webhooks.iter().filter(ours);
-    let first = found.next()?;
-    // Somebody else with the same name is creating too: which of the two it is can't be known yet.
-    (found.next().is_none() && rivals.creating(&desired.name).is_none()).then_some(first)
+    if case.management == ManagementPolicy::Observe {
+        return None;
+    }
+    let found: Vec<_> = view.listed().filter(perhaps).collect();
+    let as_posted = |webhook| creating.generation == case.basis.generation && same_events(desired, webhook);
+    match (found.as_slice(), rivals.creating(&desired.name)) {
+        ([], _) => None,
+        (_, Some(other)) => Some(Identity::OtherCreating(other, found)),
+        ([webhook], None) if as_posted(webhook) => Some(created(case, view, rivals, webhook, BTreeSet::new())),
+        (_, None) => Some(Identity::Lookalikes(found)),
+    }
 }
 
-/// The webhooks that look like this object's: what [`Creating::candidates`](super::intent::Creating) records.
+/// The intent to create, before a POST: what is recorded now, and the webhooks that look like this object's already.
 #[must_use]
-pub fn candidates(desired: &Desired, view: &View<'_>) -> BTreeSet<WebhookId> {
-    view.webhooks.iter().filter(|webhook| same_name_and_url(desired, webhook)).map(|webhook| webhook.id).collect()
+pub fn intent_to_create(
+    case: &Case,
+    desired: &Desired,
+    view: &View<'_>,
+    replaces: Option<WebhookId>,
+) -> Creating {
+    let same = view.listed().filter(|webhook| same_name_and_url(desired, webhook));
+    Creating {
+        after: replaces.or_else(|| case.owned_id()),
+        replaces: replaces.is_some(),
+        generation: case.basis.generation,
+        candidates: same.map(|webhook| webhook.id).collect(),
+    }
+}
+
+/// The intent before the first PATCH of a webhook that is adopted, if it has to change: a creation that never was seen
+/// to end must not take this one for what it made, once it looks just so.
+#[must_use]
+pub fn intent_to_adopt(case: &Case, desired: &Desired, view: &View<'_>, id: WebhookId) -> Option<Creating> {
+    let creating = case.intent.creating.as_ref()?;
+    let unknown = case.intent.is_open(case.owned_id()) && !creating.candidates.contains(&id);
+    unknown.then(|| {
+        let mut now = intent_to_create(case, desired, view, None);
+        now.candidates.insert(id);
+        now
+    })
 }
 
 fn lookalikes<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Rivals) -> Identity<'a> {
-    let same = || view.webhooks.iter().filter(|webhook| same_name_and_url(desired, webhook));
+    let same = || view.listed().filter(|webhook| same_name_and_url(desired, webhook));
     if case.management == ManagementPolicy::Observe {
         return best(case, desired, &same().collect::<Vec<_>>()).map_or(Identity::Nothing, |webhook| Identity::Mine {
             webhook,
@@ -292,44 +237,37 @@ fn lookalikes<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn 
             surplus: vec![],
         });
     }
-    if case.adoption != AdoptionPolicy::CreateAnother {
-        // A marker that no live object has: another cluster's webhook, or ours from before a restore with another
-        // cluster id. Creating beside it would double every delivery in silence.
-        let elsewhere = same().find(|w| matches!(&w.marker, SeenMarker::Shown(m) if rivals.owner_of(m).is_none()));
-        if let Some(webhook) = elsewhere {
-            return Identity::Foreign(webhook.id, Foreign::MarkedElsewhere);
-        }
+    if case.adoption == AdoptionPolicy::CreateAnother {
+        return Identity::Nothing;
+    }
+    // A marker that no live object has: another cluster's webhook, or ours from before a restore with another cluster
+    // id. Creating beside it would double every delivery in silence.
+    let elsewhere = same().find(|w| matches!(&w.marker, SeenMarker::Shown(m) if rivals.owner_of(m).is_none()));
+    if let Some(webhook) = elsewhere {
+        return Identity::Foreign(webhook.id, Foreign::MarkedElsewhere);
     }
     let unclaimed = |webhook: &&Webhook| {
         !matches!(webhook.marker, SeenMarker::Shown(_))
             && rivals.claimants(webhook.id).iter().all(|c| c.strength < Strength::Pinned)
     };
     let found: Vec<_> = same().filter(unclaimed).collect();
-    if found.is_empty() || case.adoption == AdoptionPolicy::CreateAnother {
-        return Identity::Nothing;
-    }
-    match rivals.creating(&desired.name) {
-        Some(other) => Identity::OtherCreating(other),
-        None => Identity::Lookalikes(found),
-    }
-}
-
-/// Whose the webhook is, if not ours: marker, then recorded status, then age.
-fn foreign(case: &Case, webhook: &Webhook, rivals: &dyn Rivals, mine: Strength) -> Option<Foreign> {
-    if let SeenMarker::Shown(marker) = &webhook.marker {
-        if *marker == case.marker {
-            return None;
+    // Two that want to adopt the same one: the second is told, however long after the first it looks.
+    if found.is_empty() && case.adoption == AdoptionPolicy::Adopt {
+        let unmarked = same().filter(|webhook| !matches!(webhook.marker, SeenMarker::Shown(_)));
+        let mut adopted =
+            unmarked.filter_map(|webhook| Some((webhook.id, rivals.claimants(webhook.id).into_iter().next()?)));
+        if let Some((id, holder)) = adopted.next() {
+            return Identity::Foreign(id, Foreign::ClaimedBy(holder.key));
         }
-        return Some(rivals.owner_of(marker).map_or(Foreign::MarkedElsewhere, Foreign::MarkedBy)).filter(|whose| {
-            // Taken over before, by pin and Adopt: still ours while no live object has that marker.
-            !(*whose == Foreign::MarkedElsewhere && case.owned() == Some((webhook.id, Ownership::Adopted)))
-        });
     }
-    let better = |other: &Claimant| (other.strength, &case.age) > (mine, &other.age);
-    rivals.claimants(webhook.id).into_iter().find(better).map(|other| Foreign::ClaimedBy(other.key))
+    let hides_markers = found.iter().any(|webhook| view.may_hide_our_marker(webhook, case.marking));
+    match rivals.creating(&desired.name) {
+        _ if found.is_empty() => Identity::Nothing,
+        Some(other) if hides_markers => Identity::OtherCreating(other, found),
+        _ => Identity::Lookalikes(found),
+    }
 }
 
-fn unique<'a>(webhooks: impl Iterator<Item = &'a Webhook>) -> Vec<&'a Webhook> {
-    let mut seen = BTreeSet::new();
-    webhooks.filter(|webhook| seen.insert(webhook.id)).collect()
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

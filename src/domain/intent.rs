@@ -6,12 +6,17 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::ids::WebhookId;
+use crate::api::project_webhook::Ownership;
 
 /// The content of annotation `hookwright.dev/creating`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Creating {
-    /// `status.webhookId` at the time: while it still is that, the creation is not yet known to have ended.
+    /// The webhook that was owned at the time: while it still is that, the creation is not yet known to have ended.
     pub after: Option<WebhookId>,
+    /// The creation is to replace that one: it is still there, and to be deleted once the new one is known.
+    pub replaces: bool,
+    /// metadata.generation at the time: what a changed spec describes is not what that POST made.
+    pub generation: i64,
     /// Webhooks that looked the same before the POST, so none of them is the one it made.
     pub candidates: BTreeSet<WebhookId>,
 }
@@ -21,6 +26,10 @@ pub struct Creating {
 struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    replaces: bool,
+    #[serde(default)]
+    generation: i64,
     #[serde(default)]
     candidates: Vec<String>,
 }
@@ -29,9 +38,11 @@ impl Creating {
     /// The annotation's value.
     #[must_use]
     pub fn to_annotation(&self) -> String {
-        let Self { after, candidates } = self;
+        let Self { after, replaces, generation, candidates } = self;
         let wire = Wire {
             after: after.map(|id| id.to_string()),
+            replaces: *replaces,
+            generation: *generation,
             candidates: candidates.iter().map(ToString::to_string).collect(),
         };
         // A struct of strings always has a JSON form; an empty text would only disable the fallback.
@@ -41,9 +52,11 @@ impl Creating {
     /// Reads the annotation; `None` if somebody changed it into something else.
     #[must_use]
     pub fn parse(annotation: &str) -> Option<Self> {
-        let Wire { after, candidates } = serde_json::from_str(annotation).ok()?;
+        let Wire { after, replaces, generation, candidates } = serde_json::from_str(annotation).ok()?;
         Some(Self {
             after: after.map(|id| id.parse()).transpose().ok()?,
+            replaces,
+            generation,
             candidates: candidates.iter().map(|id| id.parse()).collect::<Result<_, _>>().ok()?,
         })
     }
@@ -59,10 +72,24 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// The webhook that the object owns: what status records, or what is to be replaced since before status recorded it.
+    #[must_use]
+    pub fn owned(&self, recorded: Option<(WebhookId, Ownership)>) -> Option<(WebhookId, Ownership)> {
+        let replaced = || self.creating.as_ref().filter(|creating| self.held && creating.replaces)?.after;
+        let recorded = recorded.filter(|(_, ownership)| *ownership != Ownership::Observed);
+        recorded.or_else(|| Some((replaced()?, Ownership::Created)))
+    }
+
     /// Whether a creation was begun of which no end is recorded.
     #[must_use]
     pub fn is_open(&self, recorded: Option<WebhookId>) -> bool {
         self.held && self.creating.as_ref().map_or(recorded.is_none(), |creating| creating.after == recorded)
+    }
+
+    /// Whether this is the webhook that the last creation is to replace: to see it says nothing of the new one.
+    #[must_use]
+    pub fn is_replaced(&self, id: WebhookId) -> bool {
+        self.creating.as_ref().is_some_and(|creating| creating.replaces && creating.after == Some(id))
     }
 }
 
@@ -77,7 +104,8 @@ mod tests {
 
     #[test]
     fn an_intent_survives_its_annotation() {
-        let creating = Creating { after: Some(id(1)), candidates: BTreeSet::from([id(2), id(3)]) };
+        let creating =
+            Creating { after: Some(id(1)), replaces: true, generation: 7, candidates: BTreeSet::from([id(2), id(3)]) };
         assert_eq!(Creating::parse(&creating.to_annotation()), Some(creating));
         assert_eq!(Creating::parse("yes"), None);
         assert_eq!(Creating::parse(r#"{"candidates":["../x"]}"#), None);
@@ -85,7 +113,7 @@ mod tests {
 
     #[test]
     fn an_intent_is_open_until_status_names_another_webhook() {
-        let creating = Some(Creating { after: Some(id(1)), candidates: BTreeSet::new() });
+        let creating = Some(Creating { after: Some(id(1)), ..Creating::default() });
         let intent = Intent { held: true, creating };
         assert!(intent.is_open(Some(id(1))));
         assert!(!intent.is_open(Some(id(2))));

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::compare::{Difference, Field, field_fingerprint};
+use super::desired::Changes;
+use super::ids::WebhookId;
 use super::observed::{Fingerprint, Webhook};
 use super::time::Moment;
 use crate::api::project_webhook::Applied;
@@ -32,52 +34,147 @@ pub enum Creation {
     },
 }
 
+/// How a POST ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 201: accepted, which is not yet seen.
+    Accepted,
+    /// Timeout, reset, 5xx: it may have taken effect, or still will.
+    Unclear,
+    /// It did not take effect.
+    Refused,
+}
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    basis: Option<Basis>,
+    basis: Basis,
     corrections: BTreeMap<Field, u32>,
     stopped_at: BTreeMap<Field, u64>,
     equal_since: Option<Moment>,
     /// The state of the last creation.
     pub creation: Creation,
+    /// A POST may have made a webhook that was not seen since. Refused ones, which this process knows of, made none.
+    outstanding: bool,
     /// Accepted POSTs since a LIST last showed a webhook of ours.
-    pub unseen_creations: u32,
-    /// The basis of the last accepted write of the whole header map.
-    pub accepted: Option<Basis>,
+    unseen_creations: u32,
+    /// The basis of the last accepted write of the whole header map, and the webhook; that of a POST is not known.
+    accepted: Option<(Basis, Option<WebhookId>)>,
     /// The last PATCH: when it ended and what the webhook was before.
-    pub last_update: Option<(Moment, Fingerprint)>,
+    last_update: Option<(Moment, Fingerprint)>,
     /// A replacement was made for this basis, because a header could not be removed.
     pub replaced: bool,
+    /// Since when another object's creation keeps this one from knowing whose a webhook is.
+    contested_since: Option<Moment>,
 }
 
 impl Memory {
     /// The memory of a process that meets the object now. `open` is [`super::intent::Intent::is_open`], `corrections`
     /// what status tells of corrections by processes before this one.
     #[must_use]
-    pub fn first_met(now: Moment, open: bool, corrections: BTreeMap<Field, u32>, basis: Basis) -> Self {
+    pub fn first_met(now: Moment, open: bool, mut corrections: BTreeMap<Field, u32>, basis: Basis) -> Self {
+        let unseen_creations = corrections.remove(&Field::Webhook).unwrap_or(0);
+        // Creations that were given up were waited for then: nothing is under way.
+        let pending = open && unseen_creations == 0;
         Self {
-            basis: Some(basis),
+            basis,
             corrections,
             stopped_at: BTreeMap::new(),
             equal_since: None,
-            creation: if open { Creation::Pending { since: now } } else { Creation::Settled },
-            unseen_creations: 0,
+            creation: if pending { Creation::Pending { since: now } } else { Creation::Settled },
+            outstanding: open,
+            unseen_creations,
             accepted: None,
             last_update: None,
-            replaced: false,
+            replaced: unseen_creations > 0,
+            contested_since: None,
         }
     }
 
     /// Forgets what was counted for another basis: a changed spec or Secret starts anew.
     pub fn rebase(&mut self, basis: &Basis) {
-        if self.basis.as_ref() != Some(basis) {
-            self.basis = Some(basis.clone());
+        if self.basis != *basis {
+            self.basis = basis.clone();
             self.corrections.clear();
             self.stopped_at.clear();
             self.replaced = false;
             self.unseen_creations = 0;
         }
+    }
+
+    /// Notes how a POST ended.
+    pub fn created(&mut self, now: Moment, answer: Answer, replacing: bool) {
+        self.creation = if answer == Answer::Refused { Creation::Settled } else { Creation::Pending { since: now } };
+        // One that was refused may be tried again.
+        self.replaced |= replacing && answer != Answer::Refused;
+        self.outstanding |= answer != Answer::Refused;
+        if answer == Answer::Accepted {
+            self.unseen_creations += 1;
+            self.accepted = Some((self.basis.clone(), None));
+        }
+    }
+
+    /// Notes that a PATCH was accepted, and what the webhook was before.
+    pub fn updated(&mut self, now: Moment, before: &Webhook, changes: &Changes, fields: &[Field]) {
+        self.equal_since = None;
+        for field in fields {
+            *self.corrections.entry(field.clone()).or_insert(0) += 1;
+        }
+        self.last_update = Some((now, before.fingerprint()));
+        if changes.headers.is_some() {
+            self.accepted = Some((self.basis.clone(), Some(before.id)));
+        }
+    }
+
+    /// Notes that a webhook of ours was seen: no creation is under way.
+    pub fn seen(&mut self) {
+        self.creation = Creation::Settled;
+        self.unseen_creations = 0;
+    }
+
+    /// Whether a webhook that nobody claims may be what a POST of ours made. `open` is
+    /// [`super::intent::Intent::is_open`]: once status names the webhook, that creation has ended.
+    pub const fn is_outstanding(&mut self, open: bool) -> bool {
+        self.outstanding = self.outstanding && open;
+        self.outstanding
+    }
+
+    /// How long a creation is waited for by now; `None` if none is under way or it can't come any more.
+    #[must_use]
+    pub fn pending(&self, now: Moment, settle: Duration) -> Option<Duration> {
+        let Creation::Pending { since } = self.creation else { return None };
+        Some(now.since(since)).filter(|waited| *waited < settle)
+    }
+
+    /// Whether creating was tried often enough without any LIST ever showing the webhook.
+    #[must_use]
+    pub const fn is_creating_in_vain(&self) -> bool {
+        self.unseen_creations >= MAX_UNSEEN_CREATIONS
+    }
+
+    /// How long another object's creation is waited for by now.
+    pub fn contested(&mut self, now: Moment) -> Duration {
+        now.since(*self.contested_since.get_or_insert(now))
+    }
+
+    /// Notes that nobody else's creation is in the way.
+    pub const fn uncontested(&mut self) {
+        self.contested_since = None;
+    }
+
+    /// Whether the remote accepted these very values for this webhook: what it masks then counts as equal. A POST did
+    /// not say which webhook it made, so it counts for one that we `created` only.
+    #[must_use]
+    pub fn has_accepted(&self, basis: &Basis, id: WebhookId, created: bool) -> bool {
+        let for_it = |of: &Option<WebhookId>| of.map_or(created, |of| of == id);
+        self.accepted.as_ref().is_some_and(|(accepted, of)| accepted == basis && for_it(of))
+    }
+
+    /// How long the LIST has not shown the last PATCH, if it still shows what was before and may well lag.
+    #[must_use]
+    pub fn not_yet_shown(&self, now: Moment, seen: &Webhook, settle: Duration) -> Option<Duration> {
+        let (ended, before) = self.last_update?;
+        Some(now.since(ended)).filter(|waited| before == seen.fingerprint() && *waited < settle)
     }
 
     /// Whether this field was corrected often enough. A remote value that is not the one at which it was given up
@@ -96,14 +193,6 @@ impl Memory {
         false
     }
 
-    /// Counts a PATCH of these fields.
-    pub fn corrected<'a>(&mut self, fields: impl IntoIterator<Item = &'a Field>) {
-        self.equal_since = None;
-        for field in fields {
-            *self.corrections.entry(field.clone()).or_insert(0) += 1;
-        }
-    }
-
     /// Notes that the remote was seen to equal the spec; after a whole interval of that, corrections are forgotten.
     pub fn seen_equal(&mut self, now: Moment, interval: Duration) {
         let since = *self.equal_since.get_or_insert(now);
@@ -114,10 +203,25 @@ impl Memory {
         }
     }
 
+    /// Notes that the remote was seen to differ: an interval of being equal starts anew.
+    pub const fn seen_different(&mut self) {
+        self.equal_since = None;
+    }
+
     /// Fields that keep coming back: corrected, different again, corrected again.
     #[must_use]
     pub fn recurring(&self) -> Vec<(Field, u32)> {
         let recurs = |(field, count): (&Field, &u32)| (*count >= MAX_CORRECTIONS).then(|| (field.clone(), *count));
-        self.corrections.iter().filter_map(recurs).collect()
+        let mut recurring: Vec<_> = self.corrections.iter().filter_map(recurs).collect();
+        // A process after this one would create again; it must not, once these were waited for.
+        let given_up = self.is_creating_in_vain() || (self.replaced && self.unseen_creations > 0);
+        if given_up && self.creation == Creation::Settled {
+            recurring.push((Field::Webhook, self.unseen_creations));
+        }
+        recurring
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

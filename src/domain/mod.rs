@@ -1,8 +1,13 @@
 //! The decisions: no async, no client, no clock. Time comes in as [`time::Moment`], everything else as values.
 
+pub mod case;
+pub mod claim;
 pub mod compare;
 pub mod deletion;
 pub mod desired;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod fixture;
 pub mod identify;
 pub mod ids;
 pub mod intent;
@@ -15,4 +20,6 @@ pub mod refusal;
 pub mod schedule;
 pub mod secret;
 pub mod status;
+pub mod text;
 pub mod time;
+pub mod write;

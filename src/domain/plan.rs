@@ -1,74 +1,20 @@
-//! The plan: what one look at the remote asks for, as a value. Its one text serves logs, Events and `hookwright plan`.
+//! The plan: what one look at the remote asks for, as a value.
 
-use std::fmt;
 use std::time::Duration;
 
-use super::compare::{Difference, Field, Masked, changes, differences};
-use super::desired::{Changes, Desired};
-use super::identify::{Case, Foreign, Identity, Rivals, View, identify};
+use super::case::{Case, View};
+use super::claim::Rivals;
+use super::compare::{Difference, Masked, changes, differences};
+use super::desired::Desired;
+use super::identify::{Identity, identify};
 use super::ids::WebhookId;
-use super::marker::{MARKER_HEADER, SeenMarker};
-use super::memory::{Creation, MAX_UNSEEN_CREATIONS, Memory};
+use super::marker::SeenMarker;
+use super::memory::{Creation, Memory};
 use super::observed::Webhook;
+use super::text;
+use super::write::Write;
 use crate::api::condition::Reason;
 use crate::api::project_webhook::{AdoptionPolicy, ManagementPolicy, Ownership};
-
-/// One write to the remote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// POST a webhook. `replaces` is the one that will be superseded, because a header could not be removed from it.
-    Create {
-        /// Display name, for the text.
-        name: String,
-        /// Receiver's host, for the text.
-        host: String,
-        /// The webhook that this one replaces.
-        replaces: Option<WebhookId>,
-    },
-    /// PATCH the fields that differ.
-    Update {
-        /// Which webhook.
-        id: WebhookId,
-        /// What to send.
-        changes: Changes,
-        /// Why: the fields that differ.
-        fields: Vec<Field>,
-    },
-    /// DELETE a webhook that we created too often, or that was replaced.
-    RemoveDuplicate {
-        /// Which webhook.
-        id: WebhookId,
-        /// The one that stays.
-        keep: WebhookId,
-    },
-    /// DELETE the object's webhook.
-    Delete {
-        /// Which webhook.
-        id: WebhookId,
-    },
-    /// PATCH the headers without our marker: the webhook is left to others.
-    Unmark {
-        /// Which webhook.
-        id: WebhookId,
-        /// What to send.
-        changes: Changes,
-    },
-}
-
-impl fmt::Display for Write {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Create { name, host, replaces: None } => write!(f, "create webhook {name:?} for {host}"),
-            Self::Create { name, host, replaces: Some(old) } => {
-                write!(f, "create webhook {name:?} for {host} in place of {old}, which keeps a removed header")
-            }
-            Self::Update { id, changes: _, fields } => write!(f, "update webhook {id}: {}", field_list(fields)),
-            Self::RemoveDuplicate { id, keep } => write!(f, "delete duplicate webhook {id}, keep {keep}"),
-            Self::Delete { id } => write!(f, "delete webhook {id}"),
-            Self::Unmark { id, changes: _ } => write!(f, "remove header {MARKER_HEADER} from webhook {id}"),
-        }
-    }
-}
 
 /// Where the pass comes to rest.
 #[derive(Clone, Debug)]
@@ -105,6 +51,14 @@ pub struct Timing {
     pub interval: Duration,
 }
 
+/// One look, and what it is compared with.
+struct Scene<'s, 'a> {
+    case: &'s Case,
+    desired: &'s Desired,
+    view: &'s View<'a>,
+    timing: Timing,
+}
+
 /// Plans for an object that is to exist.
 pub fn plan<'a>(
     case: &Case,
@@ -115,185 +69,152 @@ pub fn plan<'a>(
     timing: Timing,
 ) -> Plan<'a> {
     memory.rebase(&case.basis);
-    match identify(case, desired, view, rivals) {
+    let scene = Scene { case, desired, view, timing };
+    let open = memory.is_outstanding(case.intent.is_open(case.owned_id()));
+    let identity = identify(case, desired, view, rivals, open);
+    if !matches!(identity, Identity::OtherCreating(..) | Identity::Ask(_)) {
+        memory.uncontested();
+    }
+    match identity {
         Identity::Ask(id) => Plan::Ask(id),
         Identity::Mine { webhook, ownership, surplus } => {
-            memory.creation = Creation::Settled;
-            memory.unseen_creations = 0;
-            keep(case, desired, view, memory, timing, webhook, ownership, &surplus)
+            if !case.intent.is_replaced(webhook.id) {
+                memory.seen();
+            }
+            // Observe never deletes.
+            match surplus.first().filter(|_| case.management != ManagementPolicy::Observe) {
+                Some(id) => {
+                    let record = case.pinned.is_none().then_some(ownership);
+                    Plan::Write(Write::RemoveDuplicate { id: *id, keep: webhook.id, record })
+                }
+                None => keep(&scene, memory, webhook, ownership),
+            }
         }
-        Identity::PinnedGone(id) => rest(Reason::WebhookNotFound, pinned_gone(id)),
-        Identity::Elsewhere(id) => rest(Reason::WebhookNotFound, elsewhere(id)),
-        Identity::Foreign(id, whose) => rest(Reason::Conflict, conflict(id, &whose)),
-        Identity::OtherCreating(other) => waiting(
-            format!("ProjectWebhook {other} is creating a webhook with the same name; waiting to see which is whose"),
-            Duration::from_secs(2),
-        ),
-        Identity::Lookalikes(found) => absent(case, desired, view, memory, timing, &found),
-        Identity::Nothing => absent(case, desired, view, memory, timing, &[]),
+        Identity::PinnedGone(id) => absent_at_rest(Reason::WebhookNotFound, text::pinned_gone(id)),
+        Identity::Elsewhere(id) => absent_at_rest(Reason::WebhookNotFound, text::elsewhere(id)),
+        Identity::Foreign(id, whose) => absent_at_rest(Reason::Conflict, text::conflict(id, &whose)),
+        Identity::OtherCreating(other, found) => {
+            let waited = memory.contested(view.begun);
+            if waited < timing.settle {
+                return waiting(text::other_creating(&other), waited);
+            }
+            // It may be stuck for ever: then a person has to say whose they are.
+            absent_at_rest(Reason::AdoptionRequired, text::adoption_required(case, &found, Some(&other)))
+        }
+        Identity::Lookalikes(found) => absent(&scene, memory, &found),
+        Identity::Nothing => absent(&scene, memory, &[]),
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "all of them are the one situation; a struct would be used once")]
-fn keep<'a>(
-    case: &Case,
-    desired: &Desired,
-    view: &View<'a>,
-    memory: &mut Memory,
-    timing: Timing,
-    webhook: &'a Webhook,
-    ownership: Ownership,
-    surplus: &[WebhookId],
-) -> Plan<'a> {
-    let here = Some((webhook, ownership));
+/// This is the one: does it equal the spec?
+fn keep<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, webhook: &'a Webhook, ownership: Ownership) -> Plan<'a> {
+    let Scene { case, desired, view, timing } = scene;
+    let rest = |reason, message: String, differences, again| {
+        Plan::Rest(Rest { reason, message, webhook: Some((webhook, ownership)), differences, again })
+    };
     if case.management == ManagementPolicy::Observe {
         let differences = differences(desired, webhook, Masked::Accepted);
-        let message = if differences.is_empty() {
-            "found; equals the spec".into()
-        } else {
-            listed("found; differs in ", &differences)
-        };
-        return Plan::Rest(Rest { reason: Reason::Observed, message, webhook: here, differences, again: None });
+        return rest(Reason::Observed, text::observed(&differences), differences, None);
     }
-    if let Some(id) = surplus.first() {
-        return Plan::Write(Write::RemoveDuplicate { id: *id, keep: webhook.id });
-    }
-    let accepted = memory.accepted.as_ref() == Some(&case.basis) || case.applied.as_ref() == Some(&case.basis);
-    let masked = if accepted { Masked::Accepted } else { Masked::Unknown };
-    let differences = differences(desired, webhook, masked);
+    let differences = differences(desired, webhook, masked(case, memory, webhook.id, ownership));
     if differences.is_empty() {
         memory.seen_equal(view.begun, timing.interval);
-        let message = "the remote equals the spec".into();
-        return Plan::Rest(Rest { reason: Reason::Synced, message, webhook: here, differences, again: None });
+        return rest(Reason::Synced, text::SYNCED.into(), differences, None);
     }
-    let newer = case.applied.as_ref() != Some(&case.basis);
-    if case.management == ManagementPolicy::ReportDrift && !newer && !case.correction_requested {
-        let message = listed("the remote differs in ", &differences)
-            + "; managementPolicy is ReportDrift: change it back there, change the spec, or set annotation \
-               hookwright.dev/correct-drift-requested-at";
-        return Plan::Rest(Rest { reason: Reason::Drifted, message, webhook: here, differences, again: None });
+    memory.seen_different();
+    if case.management == ManagementPolicy::ReportDrift && !case.may_correct() {
+        return rest(Reason::Drifted, text::drifted(&differences), differences, None);
     }
-    if let Some((ended, before)) = memory.last_update
-        && before == webhook.fingerprint()
-        && view.begun.since(ended) < timing.settle
-    {
-        let message = "the remote accepted the change and does not show it yet".into();
-        let again = Some(patience(view.begun.since(ended)));
-        return Plan::Rest(Rest { reason: Reason::Progressing, message, webhook: here, differences, again });
+    if let Some(waited) = memory.not_yet_shown(view.begun, webhook, timing.settle) {
+        return rest(Reason::Progressing, text::NOT_YET_SHOWN.into(), differences, Some(patience(waited)));
     }
-    correct(case, desired, memory, webhook, ownership, differences)
+    correct(scene, memory, webhook, ownership, differences)
+}
+
+/// Whether what the remote masks is what we wrote: to this webhook, or to the one that the POST made.
+fn masked(case: &Case, memory: &Memory, id: WebhookId, ownership: Ownership) -> Masked {
+    let created = ownership == Ownership::Created;
+    let applied = case.applied.as_ref() == Some(&case.basis) && (created || case.owned_id() == Some(id));
+    if applied || memory.has_accepted(&case.basis, id, created) { Masked::Accepted } else { Masked::Unknown }
 }
 
 /// Corrects what was not corrected too often; replaces where only surplus headers are left that do not go away.
 fn correct<'a>(
-    case: &Case,
-    desired: &Desired,
+    scene: &Scene<'_, 'a>,
     memory: &mut Memory,
     webhook: &'a Webhook,
     ownership: Ownership,
     differences: Vec<Difference>,
 ) -> Plan<'a> {
+    let Scene { case, desired, view, timing } = scene;
     let (stuck, open): (Vec<_>, Vec<_>) = differences.iter().partition(|d| memory.is_exhausted(d, webhook));
     if open.is_empty() {
-        let replaceable = ownership == Ownership::Created && case.pinned.is_none() && !memory.replaced;
-        if replaceable && stuck.iter().all(|difference| difference.is_surplus_header()) {
-            return Plan::Write(create(desired, Some(webhook.id)));
+        let replaceable = ownership == Ownership::Created && case.pinned.is_none();
+        let removal = replaceable && stuck.iter().all(|difference| difference.is_surplus_header());
+        let rest = |reason, message: String, again| {
+            Plan::Rest(Rest {
+                reason,
+                message,
+                webhook: Some((webhook, ownership)),
+                differences: differences.clone(),
+                again,
+            })
+        };
+        if removal && let Some(waited) = memory.pending(view.begun, timing.settle) {
+            return rest(Reason::Progressing, text::PENDING.into(), Some(patience(waited)));
         }
-        let message = listed("these fields come back different after each correction: ", &differences)
-            + "; stopped until the spec or the remote changes: find who or what sets them there, or declare what the remote keeps";
-        let webhook = Some((webhook, ownership));
-        return Plan::Rest(Rest { reason: Reason::NotConverging, message, webhook, differences, again: None });
+        if removal && !memory.replaced {
+            return Plan::Write(Write::Create {
+                name: desired.name.clone(),
+                host: desired.url.host(),
+                replaces: Some(webhook.id),
+            });
+        }
+        memory.creation = Creation::Settled;
+        return rest(Reason::NotConverging, text::not_converging(&differences), None);
     }
     let fields: Vec<_> = open.into_iter().map(|difference| difference.field.clone()).collect();
-    let ours = webhook.marker.is(&case.marker) || (case.marking || webhook.marker == SeenMarker::Masked);
+    let ours = webhook.marker.is(&case.marker) || case.marking || webhook.marker == SeenMarker::Masked;
     let marker = (ownership == Ownership::Created && ours).then_some(&case.marker);
     let changes = changes(desired, &fields, marker);
-    Plan::Write(Write::Update { id: webhook.id, changes, fields })
+    let adopts = ownership == Ownership::Adopted && case.owned_id() != Some(webhook.id);
+    Plan::Write(Write::Update { id: webhook.id, changes, fields, adopts })
 }
 
 /// Nothing of ours is there.
-fn absent<'a>(
-    case: &Case,
-    desired: &Desired,
-    view: &View<'a>,
-    memory: &mut Memory,
-    timing: Timing,
-    lookalikes: &[&'a Webhook],
-) -> Plan<'a> {
+fn absent<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, lookalikes: &[&'a Webhook]) -> Plan<'a> {
+    let Scene { case, desired, view, timing } = scene;
     if case.management == ManagementPolicy::Observe {
-        return rest(
-            Reason::Drifted,
-            "no webhook with this name and URL is there; managementPolicy is Observe, so none is created".into(),
-        );
+        return absent_at_rest(Reason::Drifted, text::NOT_FOUND.into());
     }
-    if let Creation::Pending { since } = memory.creation {
-        let waited = view.begun.since(since);
-        if waited < timing.settle {
-            return waiting(
-                "a creation has no clear result yet; looking for it before trying again".into(),
-                patience(waited),
-            );
-        }
-        memory.creation = Creation::Settled;
+    if let Some(waited) = memory.pending(view.begun, timing.settle) {
+        return waiting(text::PENDING.into(), waited);
     }
-    if !lookalikes.is_empty() {
-        return adopt(case, desired, memory, lookalikes);
-    }
-    if memory.unseen_creations >= MAX_UNSEEN_CREATIONS {
-        let message = "the remote accepted the creation twice and never lists the webhook; stopped until the spec changes: \
-                       check there whether the project shows its webhooks to this token";
-        return rest(Reason::NotConverging, message.into());
-    }
-    let newer = case.applied.as_ref() != Some(&case.basis);
-    if case.management == ManagementPolicy::ReportDrift && !newer && !case.correction_requested {
-        let message = "the webhook was deleted at the remote; managementPolicy is ReportDrift: change the spec, or set \
-                       annotation hookwright.dev/correct-drift-requested-at, to have it created again";
-        return rest(Reason::Drifted, message.into());
-    }
-    Plan::Write(create(desired, None))
-}
-
-fn adopt<'a>(case: &Case, desired: &Desired, memory: &mut Memory, lookalikes: &[&'a Webhook]) -> Plan<'a> {
+    memory.creation = Creation::Settled;
     if let ([webhook], AdoptionPolicy::Adopt) = (lookalikes, case.adoption)
         && webhook.marker == SeenMarker::Absent
     {
-        let found = differences(desired, webhook, Masked::Unknown);
-        if found.is_empty() {
-            let message = "the remote equals the spec".into();
-            let here = Some((*webhook, Ownership::Adopted));
-            return Plan::Rest(Rest {
-                reason: Reason::Synced,
-                message,
-                webhook: here,
-                differences: found,
-                again: None,
-            });
-        }
-        return correct(case, desired, memory, webhook, Ownership::Adopted, found);
+        return keep(scene, memory, webhook, Ownership::Adopted);
     }
-    let ids: Vec<_> = lookalikes.iter().take(10).map(|webhook| webhook.id.to_string()).collect();
-    let (what, or_adopt) = match lookalikes.len() {
-        1 => ("a webhook".to_owned(), "spec.adoptionPolicy: Adopt to take it over, "),
-        count => (format!("{count} webhooks"), ""),
-    };
-    let message = format!(
-        "the remote already holds {what} with this name and URL that nobody claims: {}; set {or_adopt}spec.webhookId to hand \
-         over exactly one, or spec.adoptionPolicy: CreateAnother to create one beside",
-        ids.join(", "),
-    );
-    rest(Reason::AdoptionRequired, message)
+    if !lookalikes.is_empty() {
+        return absent_at_rest(Reason::AdoptionRequired, text::adoption_required(case, lookalikes, None));
+    }
+    if memory.is_creating_in_vain() {
+        return absent_at_rest(Reason::NotConverging, text::NEVER_LISTED.into());
+    }
+    if case.management == ManagementPolicy::ReportDrift && !case.may_correct() {
+        return absent_at_rest(Reason::Drifted, text::DELETED.into());
+    }
+    Plan::Write(Write::Create { name: desired.name.clone(), host: desired.url.host(), replaces: None })
 }
 
-fn create(desired: &Desired, replaces: Option<WebhookId>) -> Write {
-    Write::Create { name: desired.name.clone(), host: desired.url.host(), replaces }
-}
-
-fn rest<'a>(reason: Reason, message: String) -> Plan<'a> {
+fn absent_at_rest<'a>(reason: Reason, message: String) -> Plan<'a> {
     Plan::Rest(Rest { reason, message, webhook: None, differences: vec![], again: None })
 }
 
-fn waiting<'a>(message: String, again: Duration) -> Plan<'a> {
-    Plan::Rest(Rest { reason: Reason::Progressing, message, webhook: None, differences: vec![], again: Some(again) })
+fn waiting<'a>(message: String, waited: Duration) -> Plan<'a> {
+    let again = Some(patience(waited));
+    Plan::Rest(Rest { reason: Reason::Progressing, message, webhook: None, differences: vec![], again })
 }
 
 /// How long to wait before the next look: as long as was waited so far, within bounds.
@@ -301,45 +222,6 @@ pub(super) fn patience(waited: Duration) -> Duration {
     waited.clamp(Duration::from_millis(200), Duration::from_secs(5))
 }
 
-fn pinned_gone(id: WebhookId) -> String {
-    format!("spec.webhookId {id} is not at the remote; correct it, or remove it to have a webhook created")
-}
-
-fn elsewhere(id: WebhookId) -> String {
-    format!(
-        "webhook {id} is not there through the connection that spec.connectionRef names now, and nothing is created in its \
-         place; point it back, or create another ProjectWebhook and delete this one"
-    )
-}
-
-/// Says whose a webhook is and what to do.
-#[must_use]
-pub fn conflict(id: WebhookId, whose: &Foreign) -> String {
-    match whose {
-        Foreign::MarkedBy(key) => format!(
-            "webhook {id} belongs to ProjectWebhook {key}; delete that one with deletionPolicy: Orphan, or remove this one"
-        ),
-        Foreign::ClaimedBy(key) => {
-            format!(
-                "webhook {id} is claimed by ProjectWebhook {key}; remove one of the two, or point one to another webhook"
-            )
-        }
-        Foreign::MarkedElsewhere => format!(
-            "webhook {id} carries the marker of an owner that is not in this cluster; if this cluster was restored or renamed, \
-             set --cluster-id to the old one's; to take it over, set spec.webhookId: {id} and spec.adoptionPolicy: Adopt; \
-             to create one beside it, set spec.adoptionPolicy: CreateAnother"
-        ),
-    }
-}
-
-fn listed(before: &str, differences: &[Difference]) -> String {
-    let fields: Vec<_> = differences.iter().map(|difference| difference.field.clone()).collect();
-    format!("{before}{}", field_list(&fields))
-}
-
-fn field_list(fields: &[Field]) -> String {
-    const SHOWN: usize = 10;
-    let names: Vec<_> = fields.iter().take(SHOWN).map(ToString::to_string).collect();
-    let more = if fields.len() > SHOWN { format!(" and {} more", fields.len() - SHOWN) } else { String::new() };
-    names.join(", ") + &more
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

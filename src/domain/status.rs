@@ -77,6 +77,10 @@ pub fn next_status(
         Finding::Absent => {
             after.remote = None;
             after.drift = gone(outcome.reason);
+            // What is owned stays recorded: it is asked for by its id. What was only looked at is no more.
+            if after.ownership == Some(Ownership::Observed) {
+                (after.webhook_id, after.ownership) = (None, None);
+            }
         }
         Finding::Present { webhook, ownership, differences } => {
             after.webhook_id = Some(webhook.id.to_string());
@@ -163,10 +167,100 @@ fn remote(webhook: &Webhook) -> Remote {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::domain::fixture::{bare, basis, ours};
     use std::collections::BTreeSet;
 
     fn at(second: i64) -> Time {
         Time(k8s_openapi::jiff::Timestamp::from_second(second).unwrap())
+    }
+
+    fn synced(webhook: &Webhook) -> Outcome {
+        Outcome {
+            reason: Reason::Synced,
+            message: "the remote equals the spec".into(),
+            finding: Finding::Present {
+                webhook: Box::new(webhook.clone()),
+                ownership: Ownership::Created,
+                differences: vec![],
+            },
+            basis: Some(basis(1)),
+            recurring: Some(vec![]),
+            wrote: false,
+        }
+    }
+
+    fn absent(reason: Reason) -> Outcome {
+        Outcome { reason, finding: Finding::Absent, ..synced(&ours(1)) }
+    }
+
+    fn after(before: &ProjectWebhookStatus, outcome: &Outcome) -> ProjectWebhookStatus {
+        next_status(before, outcome, 1, &Requests::default(), &at(9))
+    }
+
+    #[test]
+    fn an_unchanged_state_is_an_unchanged_status() {
+        let before = next_status(&ProjectWebhookStatus::default(), &synced(&ours(1)), 1, &Requests::default(), &at(1));
+        assert_eq!(after(&before, &synced(&ours(1))), before);
+    }
+
+    #[test]
+    fn what_the_remote_alone_changes_is_written_only_with_another_change() {
+        let before = after(&ProjectWebhookStatus::default(), &synced(&ours(1)));
+        let touched = Webhook { updated_at: Some("2026-02-02T00:00:00Z".into()), ..ours(1) };
+        assert_eq!(after(&before, &synced(&touched)), before);
+        let changed = after(&before, &Outcome { wrote: true, ..synced(&touched) });
+        assert_eq!(changed.remote.unwrap().updated_at, touched.updated_at);
+    }
+
+    #[test]
+    fn applied_moves_only_when_the_remote_was_seen_to_equal_the_spec() {
+        let drifted = Outcome { reason: Reason::Drifted, ..synced(&ours(1)) };
+        let before = after(&ProjectWebhookStatus::default(), &drifted);
+        assert_eq!(before.applied, None);
+        assert_eq!(after(&before, &synced(&ours(1))).applied, Some(basis(1)));
+    }
+
+    #[test]
+    fn an_owned_webhook_stays_recorded_when_it_is_not_seen_and_an_observed_one_does_not() {
+        let created = after(&ProjectWebhookStatus::default(), &synced(&ours(1)));
+        let gone = after(&created, &absent(Reason::Drifted));
+        assert_eq!((gone.webhook_id, gone.ownership, gone.remote), (created.webhook_id, created.ownership, None));
+        assert_eq!(gone.drift[0].field, "webhook");
+        let mut observed = synced(&bare(1));
+        observed.finding =
+            Finding::Present { webhook: Box::new(bare(1)), ownership: Ownership::Observed, differences: vec![] };
+        let gone = after(&after(&ProjectWebhookStatus::default(), &observed), &absent(Reason::Drifted));
+        assert_eq!((gone.webhook_id, gone.ownership), (None, None));
+    }
+
+    #[test]
+    fn a_requested_correction_is_handled_when_it_is_done_or_given_up() {
+        let requests = Requests { reconcile: Some("r".into()), correct_drift: Some("c".into()) };
+        for (reason, handled) in
+            [(Reason::Progressing, None), (Reason::Synced, Some("c")), (Reason::NotConverging, Some("c"))]
+        {
+            let outcome = Outcome { reason, ..synced(&ours(1)) };
+            let status = next_status(&ProjectWebhookStatus::default(), &outcome, 1, &requests, &at(1));
+            assert_eq!(status.last_handled_correct_drift_at.as_deref(), handled, "{reason}");
+            assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("r"));
+        }
+    }
+
+    #[test]
+    fn a_refusal_leaves_what_is_known_of_the_remote() {
+        let before = after(&ProjectWebhookStatus::default(), &synced(&ours(1)));
+        let refused = after(&before, &Refusal::mending(Reason::RateLimited, "429").into());
+        assert_eq!(
+            (refused.webhook_id, refused.remote, refused.applied),
+            (before.webhook_id, before.remote, before.applied)
+        );
+    }
+
+    #[test]
+    fn status_shows_no_url_and_no_header_value() {
+        let status = serde_json::to_string(&after(&ProjectWebhookStatus::default(), &synced(&ours(1)))).unwrap();
+        assert!(status.contains("hooks.example.com") && status.contains("X-Team"), "{status}");
+        assert!(!status.contains("canary"), "{status}");
     }
 
     #[test]

@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use super::metrics::Metrics;
 
-/// When passes have stalled, unless the caller says otherwise: longer than any timeout, and than the longest Retry-After,
-/// that a pass can wait for.
+/// When passes have stalled, unless the caller says otherwise: longer than any timeout, and than the longest
+/// Retry-After, that a pass can wait for.
 pub const STALLED_AFTER: Duration = Duration::from_mins(15);
 
 /// So many reasons are listed; kubelet shows the beginning only.
@@ -43,9 +43,9 @@ struct Notes {
 }
 
 impl Health {
-    /// Ready and alive. It is not alive when a pass has been under way for longer than `stalled_after` and none has ended
-    /// in that time. The second condition is for connections with thousands of users: right after a start most of
-    /// their passes wait long for their turn, and a restart would only send them back to the end of the queue.
+    /// Ready and alive. It is not alive when a pass has been under way for longer than `stalled_after` and none has
+    /// ended in that time. The second condition is for connections with thousands of users: right after a start most
+    /// of their passes wait long for their turn, and a restart would only send them back to the end of the queue.
     #[must_use]
     pub fn new(stalled_after: Duration) -> Self {
         Self(Arc::new(Inner { stalled_after, notes: Mutex::default() }))

@@ -48,7 +48,10 @@ pub enum SetupError {
     #[error("the endpoint is not an http or https URL without user, query and fragment")]
     BadEndpoint,
     /// The token can't be sent as one (RFC 6750 §2.1).
-    #[error("the token is empty, or holds a blank, a line break or another character that no bearer token has")]
+    #[error(
+        "the token is empty, or holds a blank, a line break or another character that no bearer token has; write the bare \
+         token, without Bearer before it"
+    )]
     BadToken,
 }
 

@@ -1,6 +1,6 @@
 //! When a call may be made: one governor for all users of a connection.
 //!
-//! [`rules`] decides, with the time as an argument; what is here only keeps the queue. Who has to wait costs nothing
+//! `rules` decides, with the time as an argument; what is here only keeps the queue. Who has to wait costs nothing
 //! until its turn: turns are given when a permit comes back, and, where only time is missing, by one timekeeper.
 
 mod rules;

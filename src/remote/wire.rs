@@ -1,5 +1,5 @@
-//! The App Maker API's JSON, read leniently where the page (seed project-webhook-api) leaves something open and strictly
-//! where a wrong guess would cost a webhook.
+//! The App Maker API's JSON, read leniently where the page (seed project-webhook-api) leaves something open, and
+//! strictly where a wrong guess would cost a webhook.
 
 use std::collections::{BTreeMap, HashSet};
 

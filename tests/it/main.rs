@@ -11,8 +11,18 @@ mod support;
 
 mod canary;
 mod connections;
+mod examples;
 mod kubectl;
 mod lifecycle;
 mod manifests;
+mod tenancy;
 mod webhook_adoption;
+mod webhook_connection;
+mod webhook_converge;
+mod webhook_creation;
+mod webhook_deletion;
+mod webhook_drift;
+mod webhook_errors;
 mod webhook_fields;
+mod webhook_rest;
+mod webhook_secrets;

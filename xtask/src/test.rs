@@ -78,6 +78,8 @@ fn tests_command(
         .env("HOOKWRIGHT_TEST_WIDE_KUBECONFIG", &wide.kubeconfig)
         .env("HOOKWRIGHT_TEST_ASSETS", a.complete_directory(scratch)?)
         .env("HOOKWRIGHT_TEST_LAUNCHER", &a.launcher)
+        // Tests against the API server mostly wait: more of them than cores keep the cores busy.
+        .env("RUST_TEST_THREADS", "8")
         // Nobody's real cluster may be reached by a test that forgets to say which one it means.
         .env_remove("KUBECONFIG");
     Ok(command)

@@ -3,23 +3,23 @@
 use serde_json::json;
 
 use super::observe::call_failed;
-use super::{Observed, ProjectWebhookKind, Resolved, intent};
+use super::{Observed, ProjectWebhookKind, Resolved, case, intent};
 use crate::api::CREATING;
 use crate::api::condition::Reason;
+use crate::api::project_webhook::Ownership;
 use crate::controller::clock::Clock;
 use crate::controller::kind::{Kind, Pass};
 use crate::controller::publish;
 use crate::controller::refuse::Halt;
 use crate::domain::compare::Field;
 use crate::domain::desired::{Changes, Desired};
-use crate::domain::identify::candidates;
+use crate::domain::identify::{intent_to_adopt, intent_to_create};
 use crate::domain::ids::WebhookId;
-use crate::domain::intent::Creating;
 use crate::domain::marker::Marker;
-use crate::domain::memory::Creation;
+use crate::domain::memory::Answer;
 use crate::domain::observed::Webhook;
-use crate::domain::plan::Write;
 use crate::domain::status::{Finding, Outcome};
+use crate::domain::write::Write;
 use crate::remote::app_maker::NewWebhook;
 use crate::remote::error::{Fault, RemoteError};
 
@@ -34,10 +34,17 @@ pub(super) async fn apply(
 ) -> Result<(), Halt> {
     let _writing = resolved.project.writing();
     match write {
-        Write::Create { replaces, .. } => create(pass, resolved, desired, observed, replaces.is_some()).await,
-        Write::Update { id, changes, fields } => update(pass, resolved, observed, id, &changes, &fields).await,
-        Write::RemoveDuplicate { id, keep } => {
-            name_before_removal(pass, observed, keep).await?;
+        Write::Create { replaces, .. } => create(pass, resolved, desired, observed, replaces).await,
+        Write::Update { id, changes, fields, adopts } => {
+            if adopts {
+                announce_adoption(pass, resolved, desired, observed, id).await?;
+            }
+            update(pass, resolved, observed, id, &changes, &fields).await
+        }
+        Write::RemoveDuplicate { id, keep, record } => {
+            if let Some(ownership) = record {
+                name_before_removal(pass, observed, keep, ownership).await?;
+            }
             delete(pass, resolved, id).await?;
             pass.context.metrics.duplicate_removed(ProjectWebhookKind::KIND);
             Ok(())
@@ -53,21 +60,21 @@ async fn create(
     resolved: &Resolved,
     desired: &Desired,
     observed: &Observed,
-    replacing: bool,
+    replaces: Option<WebhookId>,
 ) -> Result<(), Halt> {
-    announce(pass, desired, observed).await?;
+    announce(pass, resolved, desired, observed, replaces).await?;
     let marker = Marker::of(&pass.context.settings.cluster, &pass.key);
     let webhook = NewWebhook::new(desired, pass.context.settings.marking.then_some(&marker));
     let answer = resolved.live.app_maker.create(&resolved.path, &webhook).await;
     let now = written(pass);
     let unclear = answer.as_ref().is_err_and(RemoteError::ambiguous);
+    let ended = match &answer {
+        Ok(()) => Answer::Accepted,
+        Err(_) if unclear => Answer::Unclear,
+        Err(_) => Answer::Refused,
+    };
     if let Some(memory) = pass.memory.decisions.as_mut() {
-        memory.creation = if answer.is_ok() || unclear { Creation::Pending { since: now } } else { Creation::Settled };
-        memory.replaced |= replacing;
-        if answer.is_ok() {
-            memory.unseen_creations += 1;
-            memory.accepted = Some(resolved.basis.clone());
-        }
+        memory.created(now, ended, replaces.is_some());
     }
     match answer {
         // It may have taken effect: the look that follows tells, and until then nothing is written again.
@@ -81,10 +88,32 @@ async fn create(
 
 /// The intent: finalizer and annotation, before the POST. After a crash they tell that something may be there, and
 /// what was there before.
-async fn announce(pass: &mut PwhPass<'_>, desired: &Desired, observed: &Observed) -> Result<(), Halt> {
-    let after = pass.status.webhook_id.as_deref().and_then(|id| id.parse().ok());
-    let creating = Creating { after, candidates: candidates(desired, &observed.view()) };
+async fn announce(
+    pass: &mut PwhPass<'_>,
+    resolved: &Resolved,
+    desired: &Desired,
+    observed: &Observed,
+    replaces: Option<WebhookId>,
+) -> Result<(), Halt> {
+    let case = case(pass, resolved.basis.clone());
+    let creating = intent_to_create(&case, desired, &observed.view(&pass.memory.done.deleted), replaces);
     if intent(pass).creating.as_ref() != Some(&creating) || !intent(pass).held {
+        publish::hold(pass, json!({ CREATING: creating.to_annotation() })).await?;
+        pass.memory.creating = Some(creating);
+    }
+    Ok(())
+}
+
+/// What is adopted is not what an earlier POST made, of which no end is known: that is on the object first.
+async fn announce_adoption(
+    pass: &mut PwhPass<'_>,
+    resolved: &Resolved,
+    desired: &Desired,
+    observed: &Observed,
+    id: WebhookId,
+) -> Result<(), Halt> {
+    let case = case(pass, resolved.basis.clone());
+    if let Some(creating) = intent_to_adopt(&case, desired, &observed.view(&pass.memory.done.deleted), id) {
         publish::hold(pass, json!({ CREATING: creating.to_annotation() })).await?;
         pass.memory.creating = Some(creating);
     }
@@ -102,20 +131,18 @@ async fn update(
     if !intent(pass).held {
         publish::hold(pass, json!({})).await?;
     }
-    let before = find(observed, id).map(Webhook::fingerprint);
+    let before = find(observed, id);
     let answer = resolved.live.app_maker.update(&resolved.path, id, changes).await;
     let now = written(pass);
     if is_gone(&answer) {
+        // Without this, a LIST that lags would have the same PATCH tried again and again.
+        pass.memory.done.deleted.insert(id);
         return Ok(());
     }
     answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?;
     let drifted = pass.status.applied.as_ref() == Some(&resolved.basis);
-    if let Some(memory) = pass.memory.decisions.as_mut() {
-        memory.corrected(fields);
-        memory.last_update = before.map(|before| (now, before));
-        if changes.headers.is_some() {
-            memory.accepted = Some(resolved.basis.clone());
-        }
+    if let (Some(memory), Some(before)) = (pass.memory.decisions.as_mut(), before) {
+        memory.updated(now, before, changes, fields);
     }
     if drifted {
         pass.context.metrics.corrected(ProjectWebhookKind::KIND);
@@ -150,12 +177,16 @@ pub(super) async fn unmark(
 
 /// Before one of two webhooks is deleted, status names the one that stays: a crash in between must not leave a status
 /// that points to nothing.
-async fn name_before_removal(pass: &mut PwhPass<'_>, observed: &Observed, keep: WebhookId) -> Result<(), Halt> {
+async fn name_before_removal(
+    pass: &mut PwhPass<'_>,
+    observed: &Observed,
+    keep: WebhookId,
+    ownership: Ownership,
+) -> Result<(), Halt> {
     let Some(webhook) = find(observed, keep) else { return Ok(()) };
     if pass.status.webhook_id.as_deref() == Some(keep.to_string().as_str()) {
         return Ok(());
     }
-    let ownership = crate::api::project_webhook::Ownership::Created;
     let outcome = Outcome {
         reason: Reason::Progressing,
         message: "removing a second webhook of this object".into(),
@@ -165,7 +196,9 @@ async fn name_before_removal(pass: &mut PwhPass<'_>, observed: &Observed, keep: 
         wrote: pass.wrote,
     };
     ProjectWebhookKind::hold(pass, &outcome).await?;
-    let status = ProjectWebhookKind::next_status(pass, &outcome, &Clock::time());
+    let mut status = ProjectWebhookKind::next_status(pass, &outcome, &Clock::time());
+    // The pass is not over: who waits for the echo of his request would look too early.
+    status.last_handled_reconcile_at.clone_from(&pass.status.last_handled_reconcile_at);
     publish::status(pass, status).await
 }
 

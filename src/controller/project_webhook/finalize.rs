@@ -10,7 +10,7 @@ use kube::{Api, ResourceExt};
 
 use super::apply::{delete, unmark};
 use super::observe::{accepted, admit, call_failed};
-use super::resolve::{connection, project_path};
+use super::resolve::{Versions, connection, project_path, texts};
 use super::{Observed, ProjectWebhookKind, Resolved, case, decisions};
 use crate::api::FINALIZER;
 use crate::api::condition::{Class, Reason};
@@ -21,13 +21,15 @@ use crate::controller::index::ConnectionKey;
 use crate::controller::kind::{Kind, Pass};
 use crate::controller::publish;
 use crate::controller::refuse::Halt;
-use crate::controller::snapshot::{FRESH, Snapshot};
+use crate::controller::snapshot::Snapshot;
 use crate::domain::deletion::{DeletionPlan, effective_policy, plan_deletion};
 use crate::domain::ids::{ProjectPath, WebhookId};
 use crate::domain::memory::Basis;
-use crate::domain::plan::{Timing, Write};
+use crate::domain::plan::Timing;
 use crate::domain::refusal::{Refusal, Retry};
 use crate::domain::status::{Finding, Outcome};
+use crate::domain::time::Moment;
+use crate::domain::write::Write;
 use crate::remote::error::Fault;
 use crate::remote::pace::Priority;
 
@@ -52,15 +54,19 @@ pub(super) async fn finalize(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
 async fn clean_up(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
     let path = project_path(pass)?;
     let live = usable_connection(pass, &path).await?;
-    let resolved = resolved(pass, live, path);
+    let resolved = resolved(pass, live, path).await;
+    // What is deleted goes by what the remote shows now, not by what it showed a moment ago.
+    let since = pass.context.clock.now();
     let mut ask = None;
     for _ in 0..MAX_STEPS {
-        let observed = look(pass, &resolved, ask).await?;
+        let observed = look(pass, &resolved, since, ask).await?;
         let case = case(pass, resolved.basis.clone());
         decisions(&mut pass.memory, &case, observed.snapshot.begun, pass.object);
         let Some(memory) = &pass.memory.decisions else { break };
         let policy = pass.object.spec.deletion_policy;
-        match plan_deletion(&case, policy, &observed.view(), memory, &pass.memory.done, resolved.timing) {
+        let done = &pass.memory.done;
+        let rivals = pass.context.index.rivals(&pass.key, resolved.live.endpoint.as_str(), resolved.path.project);
+        match plan_deletion(&case, policy, &observed.view(&done.deleted), &rivals, memory, done, resolved.timing) {
             DeletionPlan::Ask(id) => ask = Some(id),
             DeletionPlan::Write(write) => {
                 tracing::info!(object = %pass.key, "{write}");
@@ -111,15 +117,13 @@ async fn usable_connection(pass: &PwhPass<'_>, path: &ProjectPath) -> Result<Arc
     }
 }
 
-/// What the shared steps need, without anything of the spec that a deletion does not look at.
-fn resolved(pass: &PwhPass<'_>, live: Arc<Live>, path: ProjectPath) -> Resolved {
+/// What the shared steps need. URL and headers are not looked at, only kept out of messages.
+async fn resolved(pass: &PwhPass<'_>, live: Arc<Live>, path: ProjectPath) -> Resolved {
     let settle = pass.context.settings.settle_for(live.timeout);
     Resolved {
         project: pass.context.snapshots.project(&live.key, path),
         path,
-        url: String::new(),
-        url_field: "",
-        headers: vec![],
+        texts: texts(pass, &mut Versions::new()).await.ok(),
         basis: Basis { generation: pass.object.metadata.generation.unwrap_or_default(), ..Basis::default() },
         timing: Timing { settle, interval: ProjectWebhookKind::resync_interval(pass) },
         live,
@@ -127,17 +131,20 @@ fn resolved(pass: &PwhPass<'_>, live: Arc<Live>, path: ProjectPath) -> Resolved 
 }
 
 /// A fresh LIST. A project that is gone has no webhooks: then the recorded one is asked for by its id.
-async fn look(pass: &mut PwhPass<'_>, resolved: &Resolved, ask: Option<WebhookId>) -> Result<Observed, Halt> {
+async fn look(
+    pass: &mut PwhPass<'_>,
+    resolved: &Resolved,
+    since: Moment,
+    ask: Option<WebhookId>,
+) -> Result<Observed, Halt> {
     admit(pass, &resolved.live)?;
     let Resolved { live, path, project, .. } = resolved;
     let clock = &pass.context.clock;
-    let now = clock.now();
-    let fresh = if live.credentials.are_rejected() { now } else { now.before(FRESH) };
-    let begun_after = fresh.max(pass.memory.look_after);
+    let begun_after = since.max(pass.memory.look_after);
     let snapshot = match project.list(live, path, begun_after, Priority::Urgent, clock).await {
         Ok(snapshot) => snapshot,
         Err(failed) if matches!(failed.error.fault, Fault::NotFound(_)) => {
-            Arc::new(Snapshot { webhooks: vec![], begun: now })
+            Arc::new(Snapshot { webhooks: vec![], begun: clock.now() })
         }
         Err(failed) => return Err(call_failed(pass, resolved, &failed.error, Reason::ProjectNotFound)),
     };

@@ -5,7 +5,7 @@ mod finalize;
 mod observe;
 mod resolve;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,21 +22,24 @@ use super::snapshot::{Project, Snapshot};
 use crate::api::condition::Reason;
 use crate::api::project_webhook::{ManagementPolicy, Ownership, ProjectWebhook, ProjectWebhookStatus};
 use crate::api::{CORRECT_DRIFT_REQUESTED_AT, CREATING, FINALIZER, RECONCILE_REQUESTED_AT};
+use crate::domain::case::{Case, View};
+use crate::domain::claim::Foreign;
 use crate::domain::compare::Field;
 use crate::domain::deletion::Done;
 use crate::domain::desired::{Desired, header, header_set, receiver};
-use crate::domain::identify::{Case, Foreign, View};
 use crate::domain::ids::{ObjectKey, ProjectPath, WebhookId};
 use crate::domain::intent::{Creating, Intent};
 use crate::domain::marker::Marker;
 use crate::domain::memory::{Basis, Memory};
 use crate::domain::observed::Webhook;
 use crate::domain::pattern::receiver_allowed;
-use crate::domain::plan::{Plan, Rest, Timing, Write, conflict, plan};
+use crate::domain::plan::{Plan, Rest, Timing, plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::schedule::parse_duration;
 use crate::domain::status::{Finding, Outcome, Requests, next_status};
+use crate::domain::text::conflict;
 use crate::domain::time::Moment;
+use crate::domain::write::Write;
 use crate::ops::metrics::Kind as MetricsKind;
 
 /// References of a ProjectWebhook, resolved.
@@ -44,11 +47,19 @@ pub struct Resolved {
     live: Arc<Live>,
     path: ProjectPath,
     project: Arc<Project>,
-    url: String,
-    url_field: &'static str,
-    headers: Vec<(String, String)>,
+    /// `None` in a deletion whose Secrets are gone: it needs them only to know what must not be shown.
+    texts: Option<Texts>,
     basis: Basis,
     timing: Timing,
+}
+
+/// URL and headers as spec and Secrets have them.
+#[derive(Default)]
+pub struct Texts {
+    url: String,
+    /// Where the URL is from, for messages.
+    url_field: String,
+    headers: Vec<(String, String)>,
 }
 
 /// What a pass saw of the remote.
@@ -58,11 +69,13 @@ pub struct Observed {
 }
 
 impl Observed {
-    fn view(&self) -> View<'_> {
+    /// `gone` is [`Done::deleted`].
+    fn view<'a>(&'a self, gone: &'a BTreeSet<WebhookId>) -> View<'a> {
         View {
             webhooks: &self.snapshot.webhooks,
             begun: self.snapshot.begun,
             looked_up: self.looked_up.as_ref().map(|(id, webhook)| (*id, webhook.as_ref())),
+            gone,
         }
     }
 }
@@ -76,7 +89,7 @@ pub struct Remembered {
     look_after: Moment,
     /// The intent as this process last wrote it, until the cache shows it.
     creating: Option<Creating>,
-    /// What the deletion has done so far.
+    /// What was deleted and unmarked so far.
     done: Done,
 }
 
@@ -122,7 +135,9 @@ impl Kind for ProjectWebhookKind {
 
     fn desired(pass: &Pass<'_, Self>, resolved: &Resolved) -> Result<Desired, Refusal> {
         let spec = &pass.object.spec;
-        let url = receiver(&resolved.url, resolved.url_field)?;
+        let unresolved = Texts::default();
+        let Texts { url, url_field, headers } = resolved.texts.as_ref().unwrap_or(&unresolved);
+        let url = receiver(url, url_field)?;
         if !url.url().is_some_and(|url| receiver_allowed(&pass.context.settings.receivers, url)) {
             let message = format!(
                 "receiver {} matches none of the operator's --allowed-receiver patterns; use another receiver, or have the \
@@ -131,9 +146,9 @@ impl Kind for ProjectWebhookKind {
             );
             return Err(Refusal::person(Reason::ReceiverNotAllowed, message));
         }
-        let headers = resolved.headers.iter().map(|(name, value)| header(name, value.clone()));
+        let headers = headers.iter().map(|(name, value)| header(name, value.clone()));
         Ok(Desired {
-            name: spec.name.clone().unwrap_or_else(|| pass.key.name.clone()),
+            name: display_name(pass),
             url,
             headers: header_set(headers.collect::<Result<Vec<_>, _>>()?)?,
             active: spec.active,
@@ -153,8 +168,9 @@ impl Kind for ProjectWebhookKind {
     ) -> Step<WebhookId, Write, Outcome> {
         let case = case(pass, resolved.basis.clone());
         let rivals = pass.context.index.rivals(&pass.key, resolved.live.endpoint.as_str(), resolved.path.project);
+        let gone = pass.memory.done.deleted.clone();
         let memory = decisions(&mut pass.memory, &case, observed.snapshot.begun, pass.object);
-        let planned = plan(&case, desired, &observed.view(), &rivals, memory, resolved.timing);
+        let planned = plan(&case, desired, &observed.view(&gone), &rivals, memory, resolved.timing);
         let adopted = match &planned {
             Plan::Write(Write::Update { id, .. }) => Some(*id),
             Plan::Rest(Rest { webhook: Some((webhook, Ownership::Adopted)), .. }) => Some(webhook.id),
@@ -235,6 +251,11 @@ fn intent(pass: &Pass<'_, ProjectWebhookKind>) -> Intent {
     Intent { held, creating: written.or_else(annotation) }
 }
 
+/// The webhook's name at the remote.
+fn display_name(pass: &Pass<'_, ProjectWebhookKind>) -> String {
+    pass.object.spec.name.clone().unwrap_or_else(|| pass.key.name.clone())
+}
+
 /// The object, as decisions see it.
 fn case(pass: &Pass<'_, ProjectWebhookKind>, basis: Basis) -> Case {
     let spec = &pass.object.spec;
@@ -243,6 +264,7 @@ fn case(pass: &Pass<'_, ProjectWebhookKind>, basis: Basis) -> Case {
     Case {
         key: pass.key.clone(),
         age: age(pass.object),
+        name: display_name(pass),
         marker: Marker::of(&pass.context.settings.cluster, &pass.key),
         marking: pass.context.settings.marking,
         management: spec.management_policy,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Observed, ProjectWebhookKind, Resolved};
+use super::{Observed, ProjectWebhookKind, Resolved, Texts};
 use crate::api::condition::Reason;
 use crate::controller::connections::Live;
 use crate::controller::credentials::CREDENTIALS_REJECTED;
@@ -122,15 +122,18 @@ pub(super) fn call_failed(
         let retry = Retry::After(live.credentials.probe_in(now));
         return Refusal { reason: Reason::CredentialsRejected, message: CREDENTIALS_REJECTED.into(), retry }.into();
     }
-    remote(error, on_404, &secrets(resolved))
+    remote(error, on_404, secrets(resolved).as_deref())
 }
 
-/// Everything that a message of the remote must not repeat.
-fn secrets(resolved: &Resolved) -> Vec<SecretText> {
-    let mut secrets: Vec<_> = resolved.headers.iter().map(|(_, value)| SecretText::new(value)).collect();
+/// Everything that a message of the remote must not repeat: token, header values, and of the URL all but its host.
+/// `None` where that is not known.
+fn secrets(resolved: &Resolved) -> Option<Vec<SecretText>> {
+    let Texts { url, headers, .. } = resolved.texts.as_ref()?;
+    let mut secrets: Vec<_> = headers.iter().map(|(_, value)| SecretText::new(value)).collect();
     secrets.push(resolved.live.token.clone());
-    // The whole URL behind its scheme: if its host is repeated, nothing is lost by saying less.
-    let url = resolved.url.split_once("://").map_or(resolved.url.as_str(), |(_, rest)| rest);
-    secrets.extend(url.split_once(['/', '?', '#']).map(|(_, path)| SecretText::new(path)));
-    secrets
+    let url = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    let (authority, path) = url.split_once(['/', '?', '#']).unwrap_or((url, ""));
+    secrets.push(SecretText::new(path));
+    secrets.extend(authority.rsplit_once('@').map(|(user, _)| SecretText::new(user)));
+    Some(secrets)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ProjectWebhookKind, Resolved};
+use super::{ProjectWebhookKind, Resolved, Texts};
 use crate::api::condition::{Class, Reason};
 use crate::api::project_webhook::ConnectionKind;
 use crate::api::source::KeyRef;
@@ -18,14 +18,13 @@ use crate::domain::memory::Basis;
 use crate::domain::plan::Timing;
 use crate::domain::refusal::{Refusal, Retry};
 
-type Versions = BTreeMap<String, String>;
+pub(super) type Versions = BTreeMap<String, String>;
 
 pub(super) async fn resolve(pass: &Pass<'_, ProjectWebhookKind>) -> Result<Resolved, Halt> {
     let path = project_path(pass)?;
     let live = connection(pass, &path).await?;
     let mut secrets = Versions::new();
-    let (url, url_field) = url(pass, &mut secrets).await?;
-    let headers = headers(pass, &mut secrets).await?;
+    let texts = texts(pass, &mut secrets).await?;
     let project = pass.context.snapshots.project(&live.key, path);
     let settle = pass.context.settings.settle_for(live.timeout);
     let interval = ProjectWebhookKind::resync_interval(pass);
@@ -35,7 +34,13 @@ pub(super) async fn resolve(pass: &Pass<'_, ProjectWebhookKind>) -> Result<Resol
         connection: Some(format!("{}/{}", kind_name(reference.kind), reference.name)),
         secrets,
     };
-    Ok(Resolved { live, path, project, url, url_field, headers, basis, timing: Timing { settle, interval } })
+    Ok(Resolved { live, path, project, texts: Some(texts), basis, timing: Timing { settle, interval } })
+}
+
+/// URL and headers as they are written, not checked yet.
+pub(super) async fn texts(pass: &Pass<'_, ProjectWebhookKind>, secrets: &mut Versions) -> Result<Texts, Halt> {
+    let (url, url_field) = url(pass, secrets).await?;
+    Ok(Texts { url, url_field, headers: headers(pass, secrets).await? })
 }
 
 /// Organization and project. The schema has checked them; an object from before a schema may hold anything.
@@ -55,6 +60,11 @@ pub(super) async fn connection(pass: &Pass<'_, ProjectWebhookKind>, path: &Proje
     let reference = &pass.object.spec.connection_ref;
     let key = ConnectionKey::of(reference, &pass.key.namespace);
     let kind = kind_name(key.kind);
+    if key.kind == ConnectionKind::ClusterConnection && pass.context.connections.cluster.is_none() {
+        let message = "this operator watches only chosen namespaces (--watch-namespace) and serves no ClusterConnection; use \
+                       a Connection of this namespace";
+        return Err(Refusal::person(Reason::ConnectionNotAllowed, message).into());
+    }
     let Some(declared) = pass.context.connections.declared(&key) else {
         let message = format!("{kind} {} does not exist; create it, or correct spec.connectionRef", key.key);
         return Err(Refusal::mending(Reason::ConnectionNotFound, message).into());
@@ -85,11 +95,14 @@ fn through_connection(refusal: Refusal, kind: &str, key: &ConnectionKey) -> Refu
     Refusal { reason, message, retry }
 }
 
-async fn url(pass: &Pass<'_, ProjectWebhookKind>, secrets: &mut Versions) -> Result<(String, &'static str), Halt> {
+async fn url(pass: &Pass<'_, ProjectWebhookKind>, secrets: &mut Versions) -> Result<(String, String), Halt> {
     let spec = &pass.object.spec;
     match (&spec.url, &spec.url_from) {
-        (Some(url), None) => Ok((url.clone(), "spec.url")),
-        (None, Some(from)) => Ok((secret(pass, &from.secret_key_ref, secrets).await?, "the Secret's value")),
+        (Some(url), None) => Ok((url.clone(), "spec.url".into())),
+        (None, Some(from)) => {
+            let KeyRef { name, key } = &from.secret_key_ref;
+            Ok((secret(pass, &from.secret_key_ref, secrets).await?, format!("key {key} of Secret {name}")))
+        }
         _ => Err(Refusal::person(Reason::InvalidSpec, "set exactly one of spec.url and spec.urlFrom").into()),
     }
 }

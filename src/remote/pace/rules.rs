@@ -37,8 +37,8 @@ pub(super) struct Rules {
     /// Calls that may be under way, between 1 and the limit's maximum; grows by less than one at a time.
     concurrency: f64,
     blocked_until: Option<Instant>,
-    /// Counts the cuts of `concurrency`. Calls that began before the last one must not cut it again: when eight of eight
-    /// calls meet the same overload, that is one overload.
+    /// Counts the cuts of `concurrency`. Calls that began before the last one must not cut it again: when eight of
+    /// eight calls meet the same overload, that is one overload.
     epoch: u64,
     /// 429 answers in a row that named no delay.
     pauses: u32,
@@ -159,7 +159,7 @@ fn interval(limit: RateLimit) -> Duration {
     Duration::from_secs(1) / limit.requests_per_second
 }
 
-/// The schema's bounds, and more: objects that are older than the schema may say anything, and the arithmetic must hold.
+/// Objects that are older than the schema's bounds may say anything, and the arithmetic must hold.
 fn within_bounds(limit: RateLimit) -> RateLimit {
     let RateLimit { requests_per_second, burst, max_in_flight } = limit;
     RateLimit {

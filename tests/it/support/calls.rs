@@ -24,6 +24,16 @@ pub fn assert_calls(world: &World, expected: &[&str]) {
     assert_eq!(rendered(world), expected, "the calls to the project");
 }
 
+/// The same, where a LIST before them is the operator's choice: one that is fresh enough is used again.
+#[track_caller]
+pub fn assert_calls_after_look(world: &World, expected: &[&str]) {
+    let mut calls = rendered(world);
+    if calls.first().is_some_and(|call| call == "GET list") {
+        calls.remove(0);
+    }
+    assert_eq!(calls, expected, "the calls to the project after a look");
+}
+
 /// Exactly these writes were made to the world's project, in this order, whatever was read.
 #[track_caller]
 pub fn assert_writes(world: &World, expected: &[&str]) {

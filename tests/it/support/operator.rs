@@ -1,6 +1,6 @@
 //! The operator as a process: the very program that is shipped, in a debug build.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -39,21 +39,17 @@ impl Operator {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
         command.arg("run").args(&setup.args).env("KUBECONFIG", &setup.kubeconfig).env_remove("RUST_LOG");
         command.envs(setup.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the operator can be started");
         let heard = Arc::new(Heard::default());
+        let stdout = child.stdout.take().expect("stdout is a pipe");
         let stderr = child.stderr.take().expect("stderr is a pipe");
-        let listener = Arc::clone(&heard);
-        // A thread and not a task: the log has to be read to its end although the test's runtime is being dropped.
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                listener.line(&line);
-            }
-        });
+        listen(stdout, Arc::clone(&heard));
+        listen(stderr, Arc::clone(&heard));
         Self { child, heard }
     }
 
-    /// Its standard error so far.
+    /// Its standard output and error so far.
     pub fn log(&self) -> String {
         self.heard.log.lock().expect("nobody panics while writing the log").clone()
     }
@@ -102,6 +98,15 @@ impl Operator {
         };
         tokio::time::timeout(DEADLINE, ended).await.expect("the operator ends in time")
     }
+}
+
+/// A thread and not a task: the log has to be read to its end although the test's runtime is being dropped.
+fn listen(from: impl Read + Send + 'static, heard: Arc<Heard>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            heard.line(&line);
+        }
+    });
 }
 
 impl Heard {

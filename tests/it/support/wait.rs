@@ -126,10 +126,40 @@ impl World {
         }
     }
 
+    /// Waits until the operator's metrics are as wanted, and returns them. They are counted after status is written.
+    pub async fn wait_metrics(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+        let begin = std::time::Instant::now();
+        loop {
+            let text = self.metrics().await;
+            if is_so(&text) {
+                return text;
+            }
+            assert!(begin.elapsed() < DEADLINE, "not so in {DEADLINE:?}: {what}; metrics:\n{text}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until a metric whose line contains this has a value.
+    pub async fn wait_counted(&self, metric: &str, value: u64) {
+        let end = format!(" {value}");
+        self.wait_metrics(metric, |text| text.lines().any(|line| line.contains(metric) && line.ends_with(&end))).await;
+    }
+
     /// Waits until the remote is as wanted.
     pub async fn wait_remote(&self, what: &str, is_so: impl Fn(&simulator::State) -> bool) {
         if let Err(error) = self.sim.wait_until(what, DEADLINE, is_so).await {
             panic!("{error:#}");
         }
     }
+}
+
+/// The status of a ProjectWebhook; the empty one if it has none.
+pub fn status(object: &ProjectWebhook) -> ProjectWebhookStatus {
+    object.status.clone().unwrap_or_default()
+}
+
+/// The message of `Ready`.
+pub fn message(object: &ProjectWebhook) -> String {
+    let status = status(object);
+    condition(&status.conditions, "Ready").map(|ready| ready.message.clone()).unwrap_or_default()
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use hookwright::api::project_webhook::ProjectWebhook;
+use hookwright::domain::ids::ObjectKey;
+use hookwright::domain::marker::{ClusterId, Marker};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -18,6 +20,9 @@ use super::operator::{self, Operator};
 
 /// The bearer token that the remote takes, in Secret `app-maker`, key `token`.
 pub const TOKEN: &str = "token-of-the-tests";
+
+/// The header that marks a webhook as ours.
+pub const MARKER: &str = "X-Hookwright-Owner";
 
 /// What a test wants different from the usual.
 #[derive(Debug)]
@@ -156,7 +161,7 @@ impl World {
     }
 
     /// The API for an object's kind.
-    fn dynamic(&self, object: &DynamicObject) -> Api<DynamicObject> {
+    pub fn dynamic(&self, object: &DynamicObject) -> Api<DynamicObject> {
         let types = object.types.as_ref().expect("apiVersion and kind");
         let kind = GroupVersionKind::try_from(types).expect("apiVersion and kind");
         let resource = ApiResource::from_gvk(&kind);
@@ -174,6 +179,13 @@ impl World {
             "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "stringData": data,
         });
         self.apply(secret).await.unwrap_or_else(|error| panic!("Secret {name}: {error}"));
+    }
+
+    /// Changes a Secret, and tells its new resourceVersion.
+    pub async fn rotate(&self, secret: &str, data: &[(&str, &str)]) -> String {
+        self.secret(secret, data).await;
+        let api = Api::<Secret>::namespaced(self.client.clone(), &self.namespace);
+        api.get_metadata(secret).await.expect("the Secret is there").metadata.resource_version.expect("a version")
     }
 
     /// Deletes a Secret.
@@ -273,6 +285,12 @@ impl World {
         self.sim.webhooks(&self.project.id)
     }
 
+    /// The marker of a ProjectWebhook of this world.
+    pub fn marker(&self, name: &str) -> String {
+        let object = ObjectKey { namespace: self.namespace.clone(), name: name.into() };
+        Marker::of(&ClusterId(self.namespace.clone()), &object).as_str().to_owned()
+    }
+
     /// What happened, for the message of a test that fails.
     fn story(&self) -> String {
         let log = self.operator.as_ref().map(Operator::log).unwrap_or_default();
@@ -314,7 +332,7 @@ fn usual(namespace: &str) -> Setup {
 }
 
 /// JSON merge patch (RFC 7396).
-fn merge(value: &mut Value, patch: Value) {
+pub fn merge(value: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *value = patch;
         return;

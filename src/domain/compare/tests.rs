@@ -1,0 +1,70 @@
+use super::*;
+use crate::domain::fixture::*;
+use crate::domain::secret::{ReceiverUrl, SecretText};
+
+fn fields(seen: &Webhook, masked: Masked) -> Vec<String> {
+    differences(&desired(), seen, masked).into_iter().map(|difference| difference.field.to_string()).collect()
+}
+
+#[test]
+fn a_webhook_equals_its_spec_whatever_the_case_and_order_of_events_and_header_names() {
+    let mut seen = ours(1);
+    seen.events = vec!["BUILD.failed".into(), "build.Created".into()];
+    let (_, value) = seen.headers.pop_first().unwrap();
+    seen.headers.insert(HeaderName::new("x-team"), value);
+    seen.url = ReceiverUrl::new("HTTPS://Hooks.example.com:443/canary");
+    assert_eq!(fields(&seen, Masked::Unknown), Vec::<String>::new());
+}
+
+#[test]
+fn every_field_that_differs_is_named_and_no_url_or_header_value_is_shown() {
+    let mut seen = with_header(ours(1), "X-Old");
+    seen.name = "Edited".into();
+    seen.url = ReceiverUrl::new("https://hooks.example.com/canary-2");
+    seen.active = false;
+    seen.events = vec!["b".into(), "a".into()];
+    seen.headers.insert(HeaderName::new("X-Team"), SeenValue::Plain(SecretText::new("canary-3")));
+    let found = differences(&desired(), &seen, Masked::Accepted);
+    let text = |d: &Difference| format!("{}: {} / {}", d.field, d.desired, d.actual);
+    let texts: Vec<_> = found.iter().map(text).collect();
+    assert_eq!(
+        texts,
+        [
+            "name: Builds / Edited",
+            "url: (differs) / (differs)",
+            "active: true / false",
+            "events: [build.created,build.failed] / [a,b]",
+            "headers[X-Team]: (differs) / (differs)",
+            "headers[X-Old]: (absent) / (present)",
+        ]
+    );
+    assert!(!format!("{found:?}").contains("canary"));
+}
+
+#[test]
+fn a_missing_header_and_a_masked_one_are_told_apart_from_an_accepted_one() {
+    let bare = Webhook { headers: [].into(), ..ours(1) };
+    assert_eq!(differences(&desired(), &bare, Masked::Accepted)[0].actual, "(absent)");
+    assert_eq!(differences(&desired(), &veiled(1), Masked::Unknown)[0].actual, "(masked)");
+    assert_eq!(fields(&veiled(1), Masked::Accepted), Vec::<String>::new());
+}
+
+#[test]
+fn a_missing_marker_is_no_drift() {
+    assert_eq!(fields(&bare(1), Masked::Unknown), Vec::<String>::new());
+}
+
+#[test]
+fn fields_are_read_as_they_are_written() {
+    let header = Field::Header(HeaderName::new("X-A"));
+    for field in [Field::Name, Field::Url, Field::Active, Field::Events, header, Field::Webhook] {
+        assert_eq!(Field::parse(&field.to_string()), Some(field));
+    }
+    assert_eq!(Field::parse("headers"), None);
+}
+
+#[test]
+fn a_remotes_text_is_bounded_and_has_no_control_characters() {
+    assert_eq!(bounded("a\nb"), "a b");
+    assert_eq!(bounded(&"a".repeat(300)).chars().count(), 257);
+}

@@ -1,0 +1,178 @@
+//! Never a fight: what does not stay as it was set is given up and told.
+
+use serde_json::json;
+use simulator::app_maker::PatchHeaders;
+use simulator::{Behaviour, NewWebhook, WebhookEdit};
+
+use crate::support::{
+    MARKER, World, assert_calls_after_look, assert_writes, is_ready, message, ready_reason, rendered, status,
+};
+
+#[tokio::test]
+async fn a_field_that_the_remote_changes_back_is_corrected_twice_and_then_left() {
+    let world = World::with(|setup| setup.flag("--settle-time", "1s")).await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    world.behave(Behaviour { truncate_name: Some(4), ..Behaviour::default() });
+    world.sim.clear_calls();
+    world.webhook("builds", json!({ "name": "long name" })).await;
+    let object = world.wait_reason("builds", "NotConverging").await;
+    assert!(message(&object).contains("name"), "{}", message(&object));
+    let corrections: Vec<_> = status(&object).corrections.into_iter().map(|c| (c.field, c.count)).collect();
+    assert_eq!(corrections, [("name".to_owned(), 2)]);
+    assert_eq!(status(&object).drift[0].actual, "long");
+    assert_writes(&world, &["PATCH name", "PATCH name"]);
+    assert_eq!(ready_reason(&world.pass("builds").await), Some("NotConverging"));
+    assert_writes(&world, &["PATCH name", "PATCH name"]);
+}
+
+#[tokio::test]
+async fn it_starts_anew_when_the_spec_changes() {
+    let world = World::with(|setup| setup.flag("--settle-time", "1s")).await;
+    world.behave(Behaviour { truncate_name: Some(4), ..Behaviour::default() });
+    world.webhook("builds", json!({ "name": "long name" })).await;
+    world.wait_reason("builds", "NotConverging").await;
+    world.sim.clear_calls();
+    world.webhook("builds", json!({ "name": "long" })).await;
+    let object = world.wait_ready("builds").await;
+    assert_eq!(status(&object).corrections, []);
+    assert_writes(&world, &[]);
+}
+
+#[tokio::test]
+async fn it_starts_anew_when_the_remote_changes() {
+    let world = World::with(|setup| setup.flag("--settle-time", "1s")).await;
+    world.behave(Behaviour { truncate_name: Some(4), ..Behaviour::default() });
+    world.webhook("builds", json!({ "name": "long name" })).await;
+    world.wait_reason("builds", "NotConverging").await;
+    world.behave(Behaviour::default());
+    let id = world.only().id;
+    world.console_edit(&id, WebhookEdit { name: Some("other".into()), ..Default::default() });
+    world.sim.clear_calls();
+    assert!(is_ready(&world.pass("builds").await));
+    assert_writes(&world, &["PATCH name"]);
+}
+
+#[tokio::test]
+async fn a_restart_does_not_start_the_fight_anew() {
+    let mut world = World::with(|setup| setup.flag("--settle-time", "1s")).await;
+    world.behave(Behaviour { truncate_name: Some(4), ..Behaviour::default() });
+    world.webhook("builds", json!({ "name": "long name" })).await;
+    world.wait_reason("builds", "NotConverging").await;
+    world.sim.clear_calls();
+    world.restart_operator().await;
+    assert_eq!(ready_reason(&world.pass("builds").await), Some("NotConverging"));
+    assert_writes(&world, &[]);
+}
+
+#[tokio::test]
+async fn a_person_who_changes_it_back_again_and_again_is_not_fought() {
+    let world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    let id = world.only().id;
+    let off = || WebhookEdit { active: Some(false), ..Default::default() };
+    world.sim.clear_calls();
+    for _ in 0..2 {
+        world.console_edit(&id, off());
+        assert!(is_ready(&world.pass("builds").await));
+    }
+    world.console_edit(&id, off());
+    let object = world.pass("builds").await;
+    assert_eq!(ready_reason(&object), Some("NotConverging"));
+    assert_writes(&world, &["PATCH active", "PATCH active"]);
+    assert!(!world.only().active, "the person has the last word until somebody decides");
+}
+
+#[tokio::test]
+async fn corrections_are_forgotten_once_it_stayed_equal_for_a_whole_interval() {
+    let world = World::with(|setup| setup.flag("--resync-interval", "1s")).await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    let id = world.only().id;
+    world.sim.clear_calls();
+    for _ in 0..2 {
+        world.console_edit(&id, WebhookEdit { active: Some(false), ..Default::default() });
+        world.pass("builds").await;
+    }
+    world.wait_status("builds", "corrections are told", |status| !status.corrections.is_empty()).await;
+    world.wait_status("builds", "corrections are forgotten", |status| status.corrections.is_empty()).await;
+    world.console_edit(&id, WebhookEdit { active: Some(false), ..Default::default() });
+    assert!(is_ready(&world.pass("builds").await));
+    assert_writes(&world, &["PATCH active", "PATCH active", "PATCH active"]);
+}
+
+#[tokio::test]
+async fn events_that_the_remote_writes_in_lower_case_are_no_difference() {
+    let world = World::start().await;
+    world.behave(Behaviour { lowercase_events: true, ..Behaviour::default() });
+    world.webhook("builds", json!({ "events": ["Deployment.Build.Created"] })).await;
+    world.wait_ready("builds").await;
+    assert!(is_ready(&world.pass("builds").await));
+    assert_writes(&world, &["POST"]);
+}
+
+#[tokio::test]
+async fn where_a_removed_header_stays_the_webhook_is_replaced() {
+    let world = World::with(|setup| setup.flag("--settle-time", "1s")).await;
+    world.behave(Behaviour { patch_headers: PatchHeaders::Merge, ..Behaviour::default() });
+    world.webhook("builds", json!({ "headers": [{ "name": "X-Old", "value": "1" }] })).await;
+    let old = status(&world.wait_ready("builds").await).webhook_id.unwrap();
+    world.sim.clear_calls();
+    let recording = world.record().await;
+    world.webhook("builds", json!({})).await;
+    let object = world.wait_ready("builds").await;
+    let new = world.only();
+    assert_ne!(new.id, old);
+    assert!(!new.headers.contains_key("X-Old"));
+    assert_eq!(status(&object).webhook_id, Some(new.id.clone()));
+    assert_writes(&world, &["PATCH headers", "PATCH headers", "POST", "DELETE"]);
+    let calls = rendered(&world);
+    let post = calls.iter().position(|call| call == "POST").unwrap();
+    assert_eq!(calls[post + 1..post + 3], ["GET list", "DELETE"], "the new one is seen before the old one goes");
+    let versions = recording.up_to(&object).await;
+    assert!(
+        versions.iter().any(|v| status(v).webhook_id == Some(new.id.clone()) && !is_ready(v)),
+        "status names the new one before the old one goes"
+    );
+}
+
+#[tokio::test]
+async fn an_adopted_webhook_is_never_replaced() {
+    let world = World::with(|setup| setup.flag("--settle-time", "1s")).await;
+    world.behave(Behaviour { patch_headers: PatchHeaders::Merge, ..Behaviour::default() });
+    let surplus = NewWebhook::new("builds", "https://hooks.example.com/builds").header("X-Old", "1");
+    let there = world.console_create(surplus);
+    world.webhook("builds", json!({ "adoptionPolicy": "Adopt" })).await;
+    let object = world.wait_reason("builds", "NotConverging").await;
+    assert!(message(&object).contains("headers[X-Old]"), "{}", message(&object));
+    assert_writes(&world, &["PATCH headers", "PATCH headers"]);
+    assert_eq!(world.only().id, there.id);
+}
+
+#[tokio::test]
+async fn where_headers_are_merged_additions_and_changes_converge() {
+    let world = World::start().await;
+    world.behave(Behaviour { patch_headers: PatchHeaders::Merge, ..Behaviour::default() });
+    world.webhook("builds", json!({ "headers": [{ "name": "X-A", "value": "1" }] })).await;
+    world.wait_ready("builds").await;
+    world.sim.clear_calls();
+    let spec = json!({ "headers": [{ "name": "X-A", "value": "2" }, { "name": "X-B", "value": "3" }] });
+    world.webhook("builds", spec).await;
+    world.wait_ready("builds").await;
+    assert_calls_after_look(&world, &["PATCH headers", "GET list"]);
+    let headers = world.only().headers;
+    assert_eq!((headers["X-A"].as_str(), headers["X-B"].as_str(), headers.contains_key(MARKER)), ("2", "3", true));
+}
+
+#[tokio::test]
+async fn a_list_that_lags_behind_a_write_is_waited_for() {
+    let world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    world.behave(Behaviour { list_stale_ms: Some(1000), ..Behaviour::default() });
+    world.sim.clear_calls();
+    world.webhook("builds", json!({ "active": false })).await;
+    world.wait_ready("builds").await;
+    assert_writes(&world, &["PATCH active"]);
+}

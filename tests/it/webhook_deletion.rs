@@ -1,0 +1,281 @@
+//! The end of a ProjectWebhook: what happens to the remote webhook, and that it always ends or says why.
+
+use hookwright::api::connection::Connection;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use simulator::app_maker::PatchHeaders;
+use simulator::{Behaviour, Fault, FaultKind, NewWebhook};
+
+use crate::support::{DEADLINE, MARKER, World, assert_calls, assert_writes, condition, message, ready_reason, status};
+
+/// A Ready webhook `builds`, with no call counted yet; its id at the remote.
+async fn ready(world: &World, spec: Value) -> String {
+    world.webhook("builds", spec).await;
+    let object = world.wait_ready("builds").await;
+    world.sim.clear_calls();
+    status(&object).webhook_id.unwrap()
+}
+
+async fn deleted(world: &World) {
+    world.delete("builds").await;
+    world.wait_gone("builds").await;
+}
+
+fn is_orphaned(event: &Event) -> bool {
+    event.type_.as_deref() == Some("Warning") && event.reason.as_deref() == Some("Orphaned")
+}
+
+#[tokio::test]
+async fn what_was_created_is_deleted_with_the_object() {
+    let world = World::start().await;
+    ready(&world, json!({})).await;
+    deleted(&world).await;
+    assert_writes(&world, &["DELETE"]);
+    assert_eq!(world.remote().len(), 0);
+}
+
+#[tokio::test]
+async fn orphan_leaves_what_was_created_without_its_marker_and_a_warning_names_it() {
+    let world = World::start().await;
+    let id = ready(&world, json!({ "deletionPolicy": "Orphan", "headers": [{ "name": "X-A", "value": "1" }] })).await;
+    deleted(&world).await;
+    assert_writes(&world, &["PATCH headers"]);
+    let left = world.only();
+    assert_eq!(left.id, id);
+    assert!(!left.headers.contains_key(MARKER));
+    assert_eq!(left.headers["X-A"], "1");
+    let note = world.wait_event("builds", "a Warning", is_orphaned).await;
+    assert!(note.contains(&id), "{note}");
+    world.wait_counted("orphans_total", 1).await;
+}
+
+#[tokio::test]
+async fn orphaning_ends_where_the_marker_can_not_be_removed() {
+    let world = World::start().await;
+    world.behave(Behaviour { patch_headers: PatchHeaders::Merge, ..Behaviour::default() });
+    ready(&world, json!({ "deletionPolicy": "Orphan" })).await;
+    deleted(&world).await;
+    assert_writes(&world, &["PATCH headers"]);
+    assert!(world.only().headers.contains_key(MARKER));
+}
+
+#[tokio::test]
+async fn what_was_adopted_is_left_untouched_by_default() {
+    let world = World::start().await;
+    world.console_lookalike("builds");
+    let id = ready(&world, json!({ "adoptionPolicy": "Adopt" })).await;
+    deleted(&world).await;
+    assert_writes(&world, &[]);
+    assert_eq!(world.only().id, id);
+    assert!(world.wait_event("builds", "a Warning", is_orphaned).await.contains(&id));
+}
+
+#[tokio::test]
+async fn what_is_only_observed_now_is_left_although_it_was_created() {
+    let world = World::start().await;
+    let id = ready(&world, json!({})).await;
+    world.webhook("builds", json!({ "managementPolicy": "Observe" })).await;
+    world.wait_reason("builds", "Observed").await;
+    deleted(&world).await;
+    assert_writes(&world, &[]);
+    assert_eq!(world.only().id, id);
+    assert!(world.wait_event("builds", "a Warning", is_orphaned).await.contains(&id));
+}
+
+#[tokio::test]
+async fn what_was_adopted_is_deleted_if_the_policy_says_so() {
+    let world = World::start().await;
+    world.console_lookalike("builds");
+    ready(&world, json!({ "adoptionPolicy": "Adopt", "deletionPolicy": "Delete" })).await;
+    deleted(&world).await;
+    assert_writes(&world, &["DELETE"]);
+    assert_eq!(world.remote().len(), 0);
+}
+
+#[tokio::test]
+async fn an_object_that_owns_nothing_goes_without_a_call() {
+    let world = World::start().await;
+    world.webhook("builds", json!({ "connectionRef": { "name": "missing" } })).await;
+    world.wait_reason("builds", "ConnectionNotFound").await;
+    deleted(&world).await;
+    assert_calls(&world, &[]);
+}
+
+#[tokio::test]
+async fn only_what_is_ours_is_deleted() {
+    let world = World::start().await;
+    let other = world.console_create(NewWebhook::new("builds", "https://hooks.example.com/other"));
+    ready(&world, json!({})).await;
+    deleted(&world).await;
+    assert_writes(&world, &["DELETE"]);
+    assert_eq!(world.only().id, other.id);
+}
+
+#[tokio::test]
+async fn what_somebody_else_marked_in_between_is_left_and_named() {
+    let world = World::start().await;
+    let id = ready(&world, json!({})).await;
+    let headers = std::collections::BTreeMap::from([(MARKER.to_owned(), "e".repeat(32))]);
+    world.console_edit(&id, simulator::WebhookEdit { headers: Some(headers), ..Default::default() });
+    assert_eq!(ready_reason(&world.pass("builds").await), Some("Conflict"));
+    deleted(&world).await;
+    assert_writes(&world, &[]);
+    assert!(world.wait_event("builds", "a Warning", is_orphaned).await.contains(&id));
+}
+
+#[tokio::test]
+async fn what_is_gone_already_is_no_obstacle() {
+    let world = World::start().await;
+    let id = ready(&world, json!({ "managementPolicy": "ReportDrift" })).await;
+    world.console_delete(&id);
+    assert_eq!(ready_reason(&world.pass("builds").await), Some("Drifted"));
+    deleted(&world).await;
+    assert_writes(&world, &[]);
+    world.sim.clear_calls();
+    // And where it vanishes between look and DELETE: that 404 is success.
+    ready(&world, json!({})).await;
+    world.sim.add_fault(Fault::status(404).methods(["DELETE"]));
+    deleted(&world).await;
+    assert_writes(&world, &["DELETE"]);
+}
+
+#[tokio::test]
+async fn a_project_that_is_gone_is_no_obstacle() {
+    let world = World::start().await;
+    ready(&world, json!({})).await;
+    world.sim.remove_project(&world.project.id);
+    deleted(&world).await;
+}
+
+#[tokio::test]
+async fn a_spec_that_became_unusable_is_no_obstacle() {
+    let world = World::start().await;
+    world.secret("receiver", &[("token", "one")]).await;
+    let from = json!({ "secretKeyRef": { "name": "receiver", "key": "token" } });
+    ready(&world, json!({ "headers": [{ "name": "X-A", "valueFrom": from }] })).await;
+    world.delete_secret("receiver").await;
+    world.wait_reason("builds", "SecretNotFound").await;
+    deleted(&world).await;
+    assert_writes(&world, &["DELETE"]);
+}
+
+#[tokio::test]
+async fn a_deletion_goes_on_when_the_remote_recovers() {
+    let world = World::start().await;
+    ready(&world, json!({})).await;
+    let fault = world.sim.add_fault(Fault::status(503).methods(["DELETE"]).once());
+    world.delete("builds").await;
+    let waiting = world.wait_reason("builds", "RemoteUnavailable").await;
+    assert!(condition(&status(&waiting).conditions, "Reconciling").is_some());
+    world.wait_gone("builds").await;
+    world.sim.remove_fault(&fault);
+    assert_writes(&world, &["DELETE", "DELETE"]);
+    assert_eq!(world.remote().len(), 0);
+}
+
+#[tokio::test]
+async fn without_the_secret_of_the_connection_the_credentials_last_seen_are_used() {
+    let world = World::start().await;
+    ready(&world, json!({})).await;
+    world.delete_secret("app-maker").await;
+    world.wait_reason("builds", "ConnectionNotReady").await;
+    deleted(&world).await;
+    assert_writes(&world, &["DELETE"]);
+    assert_eq!(world.remote().len(), 0);
+}
+
+#[tokio::test]
+async fn connection_secret_and_webhook_can_be_deleted_together() {
+    let world = World::start().await;
+    ready(&world, json!({})).await;
+    let connections = Api::<Connection>::namespaced(world.client.clone(), &world.namespace);
+    connections.delete("app-maker", &DeleteParams::default()).await.unwrap();
+    world.delete_secret("app-maker").await;
+    deleted(&world).await;
+    assert_eq!(world.remote().len(), 0);
+    let gone = kube::runtime::wait::await_condition(connections, "app-maker", |c: Option<&Connection>| c.is_none());
+    tokio::time::timeout(DEADLINE, gone).await.expect("the connection goes when its last user has gone").unwrap();
+}
+
+#[tokio::test]
+async fn without_any_credentials_it_is_blocked_until_they_are_back() {
+    let mut world = World::start().await;
+    ready(&world, json!({})).await;
+    world.kill_operator();
+    world.delete_secret("app-maker").await;
+    world.delete("builds").await;
+    world.restart_operator().await;
+    let blocked = world.wait_reason("builds", "DeletionBlocked").await;
+    let text = message(&blocked);
+    assert!(text.contains("Secret") && text.contains("spec.deletionPolicy: Orphan"), "{text}");
+    assert!(condition(&status(&blocked).conditions, "Stalled").is_some());
+    assert_calls(&world, &[]);
+    world.secret("app-maker", &[("token", crate::support::TOKEN)]).await;
+    world.wait_gone("builds").await;
+    assert_writes(&world, &["DELETE"]);
+}
+
+#[tokio::test]
+async fn a_blocked_deletion_ends_with_deletion_policy_orphan() {
+    let mut world = World::start().await;
+    let id = ready(&world, json!({})).await;
+    world.kill_operator();
+    world.delete_secret("app-maker").await;
+    world.delete("builds").await;
+    world.restart_operator().await;
+    world.wait_reason("builds", "DeletionBlocked").await;
+    let patch = Patch::Merge(json!({ "spec": { "deletionPolicy": "Orphan" } }));
+    world.webhooks().patch("builds", &PatchParams::default(), &patch).await.unwrap();
+    world.wait_gone("builds").await;
+    assert_calls(&world, &[]);
+    assert!(world.wait_event("builds", "a Warning", is_orphaned).await.contains(&id));
+    assert_eq!(world.only().id, id);
+}
+
+#[tokio::test]
+async fn a_creation_without_an_answer_is_waited_for_before_the_object_goes() {
+    let world = World::start().await;
+    let late = FaultKind::LateEffect { after_ms: None, silence: simulator::Silence::Reset };
+    world.sim.add_fault(Fault::new(late).methods(["POST"]).once());
+    world.webhook("builds", json!({})).await;
+    world.wait_reason("builds", "Progressing").await;
+    world.delete("builds").await;
+    world.wait_until("builds", "waiting", |object| message(object).starts_with("being deleted")).await;
+    world.sim.release_late_effects();
+    world.wait_gone("builds").await;
+    assert_writes(&world, &["POST", "DELETE"]);
+    assert_eq!(world.remote().len(), 0);
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_deleted_takes_the_remote_webhook_with_it() {
+    // Its own namespace is another one: Kubernetes takes no Event in the dying one.
+    let world = World::with(|setup| setup.flag("--namespace", "default")).await;
+    ready(&world, json!({})).await;
+    let namespaces = Api::<Namespace>::all(world.client.clone());
+    namespaces.delete(&world.namespace, &DeleteParams::default()).await.unwrap();
+    world.wait_gone("builds").await;
+    let project = world.project.id.clone();
+    world.wait_remote("no webhook is left", |state| state.webhook_count(&project) == 0).await;
+}
+
+#[tokio::test]
+async fn in_a_dying_namespace_what_can_not_be_deleted_is_orphaned_and_told_elsewhere() {
+    let mut world = World::with(|setup| setup.flag("--namespace", "default")).await;
+    let id = ready(&world, json!({})).await;
+    world.kill_operator();
+    let namespaces = Api::<Namespace>::all(world.client.clone());
+    world.delete_secret("app-maker").await;
+    namespaces.delete(&world.namespace, &DeleteParams::default()).await.unwrap();
+    world.restart_operator().await;
+    world.wait_gone("builds").await;
+    assert_eq!(world.only().id, id);
+    let log = world.operator().log();
+    assert!(log.lines().any(|line| line.contains("WARN") && line.contains(&id)), "{log}");
+    let events = Api::<Event>::namespaced(world.client.clone(), "default");
+    let all = events.list(&kube::api::ListParams::default()).await.unwrap().items;
+    assert!(all.iter().any(|event| is_orphaned(event) && event.note.as_deref().is_some_and(|note| note.contains(&id))));
+}

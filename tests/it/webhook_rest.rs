@@ -1,0 +1,181 @@
+//! When the operator looks, and that it costs nothing when there is nothing to do.
+
+use hookwright::api::connection::Connection;
+use hookwright::api::project_webhook::ProjectWebhook;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use simulator::WebhookEdit;
+
+use crate::support::{World, assert_calls, assert_writes, is_ready, rendered, status};
+
+async fn versions(world: &World) -> Vec<(String, Option<String>)> {
+    let all: Vec<ProjectWebhook> = world.webhooks().list(&ListParams::default()).await.unwrap().items;
+    all.into_iter().map(|object| (object.name_any(), object.resource_version())).collect()
+}
+
+async fn lists(world: &World, count: u64) {
+    let project = world.project.id.clone();
+    world.wait_remote("LISTs", |state| state.counts(Some(&project)).operation("list") >= count).await;
+}
+
+#[tokio::test]
+async fn at_rest_one_list_serves_ten_webhooks_and_nothing_is_written() {
+    let world = World::with(|setup| setup.flag("--resync-interval", "2s")).await;
+    let names: Vec<_> = (0..10).map(|n| format!("hook-{n}")).collect();
+    for name in &names {
+        world.webhook(name, json!({})).await;
+    }
+    for name in &names {
+        world.wait_ready(name).await;
+    }
+    // One whole resync later nothing of the creation is left to be looked after.
+    world.sim.clear_calls();
+    lists(&world, 1).await;
+    let before = versions(&world).await;
+    let passes_before = passes(&world.metrics().await);
+    world.sim.clear_calls();
+    let looked = |text: &str| passes(text) - passes_before;
+    let metrics = world.wait_metrics("two looks of each", |text| looked(text) >= 20).await;
+    let lists = world.calls().len() as u64;
+    assert!(rendered(&world).iter().all(|call| call == "GET list"), "{:?}", rendered(&world));
+    // A look may be under way when the counting begins, and another when it ends.
+    assert!(lists <= looked(&metrics).div_ceil(10) + 2, "{lists} LISTs for {} looks", looked(&metrics));
+    assert_eq!(versions(&world).await, before, "nothing was written to Kubernetes");
+}
+
+/// How many passes over ProjectWebhooks the metrics tell of.
+fn passes(metrics: &str) -> u64 {
+    let counts = metrics.lines().filter(|line| line.contains("_passes_total") && line.contains("ProjectWebhook"));
+    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+#[tokio::test]
+async fn the_shortest_interval_decides_for_the_project() {
+    let world = World::start().await;
+    world.webhook("slow", json!({ "resyncInterval": "24h" })).await;
+    world.wait_ready("slow").await;
+    let object = world.webhook("quick", json!({ "resyncInterval": "30s" })).await;
+    assert_eq!(object.spec.resync_interval.as_deref(), Some("30s"));
+    world.wait_ready("quick").await;
+    assert_writes(&world, &["POST", "POST"]);
+}
+
+#[tokio::test]
+async fn an_interval_beyond_the_bounds_is_refused() {
+    let world = World::with(|setup| setup.no_operator()).await;
+    for bad in ["29s", "25h", "soon"] {
+        assert!(world.try_webhook("builds", json!({ "resyncInterval": bad })).await.is_err(), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn the_project_is_looked_at_again_and_again() {
+    let world = World::with(|setup| setup.flag("--resync-interval", "1s")).await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    world.sim.clear_calls();
+    lists(&world, 2).await;
+    assert_writes(&world, &[]);
+}
+
+#[tokio::test]
+async fn an_asked_for_pass_is_made_at_once_and_echoed() {
+    let world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    world.sim.clear_calls();
+    world.annotate("builds", "hookwright.dev/reconcile-requested-at", "2026-11-21T00:00:00Z").await;
+    let echoed =
+        |object: &ProjectWebhook| status(object).last_handled_reconcile_at.as_deref() == Some("2026-11-21T00:00:00Z");
+    let object = world.wait_until("builds", "the echo", echoed).await;
+    assert!(is_ready(&object));
+    assert_calls(&world, &["GET list"]);
+}
+
+#[tokio::test]
+async fn suspended_nothing_is_done_and_the_conditions_stay() {
+    let world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    let ready = world.wait_ready("builds").await;
+    let id = world.only().id;
+    world.sim.clear_calls();
+    let suspended = world.webhook("builds", json!({ "suspend": true, "active": false })).await;
+    world.console_edit(&id, WebhookEdit { name: Some("other".into()), ..Default::default() });
+    world.annotate("builds", "hookwright.dev/reconcile-requested-at", "now").await;
+    // Another object's pass shows that the operator has seen all that.
+    world.webhook("other", json!({ "managementPolicy": "Observe" })).await;
+    world.wait_reason("other", "Drifted").await;
+    let object = world.get("builds").await;
+    assert_eq!(status(&object), status(&ready), "generation {:?}", suspended.metadata.generation);
+    assert_writes(&world, &[]);
+    world.webhook("builds", json!({ "active": false })).await;
+    world.wait_ready("builds").await;
+    assert_writes(&world, &["PATCH active,name"]);
+}
+
+#[tokio::test]
+async fn suspended_a_deletion_is_still_carried_out() {
+    let world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    world.webhook("builds", json!({ "suspend": true })).await;
+    world.delete("builds").await;
+    world.wait_gone("builds").await;
+    assert_eq!(world.remote().len(), 0);
+}
+
+#[tokio::test]
+async fn suspended_from_the_start_nothing_is_created() {
+    let world = World::start().await;
+    world.webhook("builds", json!({ "suspend": true })).await;
+    world.webhook("other", json!({})).await;
+    world.wait_ready("other").await;
+    let object = world.get("builds").await;
+    assert_eq!(status(&object).observed_generation, -1);
+    assert_eq!(object.metadata.finalizers, None);
+    assert_eq!(world.only().name, "other");
+}
+
+#[tokio::test]
+async fn a_restart_at_rest_writes_nothing() {
+    let mut world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    let connections = Api::<Connection>::namespaced(world.client.clone(), &world.namespace);
+    let held = |connection: &Connection| !connection.finalizers().is_empty() && connection.status.is_some();
+    let connection = world.wait_for(connections.clone(), "app-maker", "in use and told", held).await;
+    let before = versions(&world).await;
+    world.sim.clear_calls();
+    world.restart_operator().await;
+    lists(&world, 1).await;
+    // Another object's pass shows that the first one's had its time.
+    world.webhook("other", json!({ "managementPolicy": "Observe" })).await;
+    world.wait_reason("other", "Drifted").await;
+    assert_writes(&world, &[]);
+    let after: Vec<_> = versions(&world).await.into_iter().filter(|(name, _)| name == "builds").collect();
+    assert_eq!(after, before);
+    assert_eq!(connections.get("app-maker").await.unwrap().resource_version(), connection.resource_version());
+}
+
+#[tokio::test]
+async fn events_tell_writes_in_the_plans_words_and_nothing_at_rest() {
+    let world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    let changed = |event: &Event| event.reason.as_deref() == Some("RemoteChanged");
+    let note = world.wait_event("builds", "the creation", changed).await;
+    assert_eq!(note, "create webhook \"builds\" for hooks.example.com");
+    world.wait_event("builds", "Synced", |event| event.reason.as_deref() == Some("Synced")).await;
+    let before = world.events_of("builds").await;
+    for _ in 0..3 {
+        world.pass("builds").await;
+    }
+    assert_eq!(world.events_of("builds").await, before);
+    world.webhook("builds", json!({ "active": false })).await;
+    world.wait_ready("builds").await;
+    let id = world.only().id;
+    let updated = |event: &Event| event.note.as_deref() == Some(&format!("update webhook {id}: active"));
+    world.wait_event("builds", "the update", updated).await;
+}

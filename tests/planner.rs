@@ -1,0 +1,123 @@
+//! The decisions as a state machine: objects, a remote in each of its variants, a person at the console and a process
+//! that crashes between any two writes. Whatever happened before, a few passes reach rest, and the rest is right.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "planner/cluster.rs"]
+mod cluster;
+#[path = "planner/remote.rs"]
+mod remote;
+#[path = "planner/rules.rs"]
+mod rules;
+#[path = "planner/script.rs"]
+mod script;
+
+use std::time::Duration;
+
+use cluster::{Ended, Object, TIMING, World};
+use proptest::prelude::*;
+use remote::{Remote, Values};
+use script::{Scenario, play, scenario};
+
+/// A round is one pass over each object. Where one waits, time goes on past the settle time.
+fn round(world: &mut World) -> bool {
+    let before = (world.remote.writes, world.kubernetes_writes);
+    let mut waits = false;
+    for i in 0..world.objects.len() {
+        match world.pass(i).unwrap() {
+            Ended::Published { waits: more } => waits |= more,
+            Ended::Released => {}
+            Ended::Circling => panic!("object {i} goes in circles: {}", world.objects[i].message()),
+        }
+        if world.remote.variant.lag.is_zero() {
+            rules::synced_is_true(world, i);
+        }
+    }
+    let pause = if waits { TIMING.settle + Duration::from_secs(1) } else { Duration::from_secs(1) };
+    world.remote.advance(pause);
+    waits || before != (world.remote.writes, world.kubernetes_writes)
+}
+
+/// Passes until nothing is written and nothing waits.
+fn settle(world: &mut World) -> usize {
+    world.remote.faults.clear();
+    (0..20).find(|_| !round(world)).unwrap_or_else(|| {
+        let states: Vec<_> = world.objects.iter().map(|object| (object.reason(), object.message())).collect();
+        panic!("no rest: {states:?}")
+    })
+}
+
+fn check(scenario: &Scenario) {
+    let objects = scenario.specs.iter().cloned().map(Object::new).collect();
+    let mut world = World::new(Remote::new(scenario.variant), objects, scenario.marking);
+    play(&mut world, &scenario.actions);
+
+    // From whatever state this is: rest, soon.
+    let calm = scenario.variant.lag.is_zero() && !world.remote.is_anything_late() && scenario.specs.len() == 1;
+    let passes = settle(&mut world);
+    assert!(passes <= if calm { 4 } else { 9 }, "{passes} passes");
+
+    // What still comes late, or becomes visible late, is found, and removed within one pass.
+    world.remote.advance(10 * TIMING.settle);
+    let visible = scenario.variant.values == Values::Shown && scenario.marking && scenario.variant.cap.is_none();
+    round(&mut world);
+    for i in 0..world.objects.len() {
+        if visible && scenario.variant.lag.is_zero() {
+            assert!(rules::made_by(&world, i).len() <= 1, "a duplicate survives a pass");
+        }
+    }
+    settle(&mut world);
+    // A LIST that lags by more than the settle time shows a second creation only now.
+    world.remote.advance(10 * TIMING.settle);
+    settle(&mut world);
+    at_rest(&mut world);
+    for i in 0..world.objects.len() {
+        rules::synced_is_true(&world, i);
+        rules::one_webhook(&world, i);
+    }
+
+    // A new process knows nothing, and has nothing to write to the remote; at most masked values, which nobody
+    // remembers that the remote accepted, once more.
+    let writes = world.remote.writes;
+    world.forget();
+    settle(&mut world);
+    let again = if scenario.variant.values == Values::Masked { world.objects.len() } else { 0 };
+    assert!(world.remote.writes <= writes + again, "a restart at rest wrote to the remote");
+
+    for i in 0..world.objects.len() {
+        world.objects[i].going = true;
+        settle(&mut world);
+        assert!(world.objects[i].gone);
+        rules::nothing_left(&world, i);
+    }
+}
+
+/// Rest stays: no more writes to the remote, however long it lasts, and an identical status.
+fn at_rest(world: &mut World) {
+    let statuses = |world: &World| world.objects.iter().map(|object| object.status.clone()).collect::<Vec<_>>();
+    let (before, writes) = (statuses(world), world.kubernetes_writes);
+    let remote = world.remote.writes;
+    round(world);
+    assert_eq!(statuses(world), before);
+    assert_eq!(world.kubernetes_writes, writes, "something was written at rest");
+    world.remote.advance(2 * TIMING.interval);
+    // Corrections may be forgotten now: that is the one write that time alone brings.
+    round(world);
+    let (before, writes) = (statuses(world), world.kubernetes_writes);
+    round(world);
+    assert_eq!(statuses(world), before);
+    assert_eq!(world.kubernetes_writes, writes, "something was written at rest");
+    assert_eq!(world.remote.writes, remote, "the remote was written to at rest");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn from_any_state_a_few_passes_reach_a_rest_that_is_right_and_stays(scenario in scenario()) {
+        check(&scenario);
+    }
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1500)
+}

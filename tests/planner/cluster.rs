@@ -1,0 +1,511 @@
+//! The objects, the writes that a pass makes to them, and the pass itself, as `controller` makes it: look, plan, apply,
+//! publish. What decides is the real thing; only the IO is a model.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use hookwright::api::condition::Reason;
+use hookwright::api::project_webhook::{
+    AdoptionPolicy, DeletionPolicy, ManagementPolicy, Ownership, ProjectWebhookStatus,
+};
+use hookwright::domain::case::{Age, Case, View};
+use hookwright::domain::claim::{Claimant, Rivals, Strength};
+use hookwright::domain::compare::Field;
+use hookwright::domain::deletion::{DeletionPlan, Done, plan_deletion};
+use hookwright::domain::desired::{Desired, header, header_set, receiver};
+use hookwright::domain::identify::{intent_to_adopt, intent_to_create};
+use hookwright::domain::ids::{ObjectKey, WebhookId};
+use hookwright::domain::intent::{Creating, Intent};
+use hookwright::domain::marker::{ClusterId, Marker};
+use hookwright::domain::memory::{Answer, Basis, Memory};
+use hookwright::domain::observed::Webhook;
+use hookwright::domain::plan::{Plan, Timing, plan};
+use hookwright::domain::refusal::Refusal;
+use hookwright::domain::status::{Finding, Outcome, Requests, next_status};
+use hookwright::domain::time::Moment;
+use hookwright::domain::write::Write;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::remote::{Remote, Told};
+use super::rules;
+
+pub const TIMING: Timing = Timing { settle: Duration::from_secs(30), interval: Duration::from_secs(600) };
+/// Looks and writes of one pass, as in the driver.
+const MAX_STEPS: usize = 16;
+
+#[derive(Clone, Debug)]
+pub struct Spec {
+    pub name: &'static str,
+    pub url: &'static str,
+    pub headers: Vec<(&'static str, &'static str)>,
+    pub events: Vec<&'static str>,
+    pub management: ManagementPolicy,
+    pub adoption: AdoptionPolicy,
+    pub deletion: Option<DeletionPolicy>,
+    pub pinned: Option<WebhookId>,
+}
+
+impl Spec {
+    pub fn desired(&self) -> Desired {
+        let headers = self.headers.iter().map(|(name, value)| header(name, (*value).to_owned()).unwrap());
+        Desired {
+            name: self.name.to_owned(),
+            url: receiver(self.url, "spec.url").unwrap(),
+            headers: header_set(headers).unwrap(),
+            active: true,
+            events: self.events.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// What the process remembers of an object; a crash forgets it.
+#[derive(Default)]
+pub struct Remembered {
+    decisions: Option<Memory>,
+    done: Done,
+}
+
+pub struct Object {
+    pub spec: Spec,
+    pub generation: i64,
+    pub held: bool,
+    pub creating: Option<String>,
+    pub status: ProjectWebhookStatus,
+    pub correct: Option<String>,
+    pub going: bool,
+    pub gone: bool,
+    /// Named in a Warning when it went.
+    pub orphans: Vec<WebhookId>,
+    pub memory: Remembered,
+}
+
+impl Object {
+    pub fn new(spec: Spec) -> Self {
+        Self {
+            spec,
+            generation: 1,
+            held: false,
+            creating: None,
+            status: ProjectWebhookStatus::default(),
+            correct: None,
+            going: false,
+            gone: false,
+            orphans: vec![],
+            memory: Remembered::default(),
+        }
+    }
+
+    pub fn recorded(&self) -> Option<(WebhookId, Ownership)> {
+        self.status.webhook_id.as_deref().and_then(|id| id.parse().ok()).zip(self.status.ownership)
+    }
+
+    pub fn owned(&self) -> Option<(WebhookId, Ownership)> {
+        self.intent().owned(self.recorded())
+    }
+
+    pub fn intent(&self) -> Intent {
+        Intent { held: self.held, creating: self.creating.as_deref().and_then(Creating::parse) }
+    }
+
+    pub fn reason(&self) -> &str {
+        self.status.conditions.iter().find(|c| c.type_ == "Ready").map_or("", |c| &c.reason)
+    }
+
+    pub fn message(&self) -> &str {
+        self.status.conditions.iter().find(|c| c.type_ == "Ready").map_or("", |c| &c.message)
+    }
+}
+
+/// The process ends here.
+#[derive(Debug)]
+pub struct Crash;
+
+/// How a pass ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Status says how.
+    Published { waits: bool },
+    /// Nothing is left to do.
+    Released,
+    /// More looks and writes than a pass may take.
+    Circling,
+}
+
+pub struct World {
+    pub remote: Remote,
+    pub objects: Vec<Object>,
+    pub marking: bool,
+    /// Writes until the process crashes.
+    pub fuse: Option<usize>,
+    pub kubernetes_writes: usize,
+    adopting: HashMap<WebhookId, usize>,
+}
+
+pub fn key(i: usize) -> ObjectKey {
+    ObjectKey { namespace: "shop".into(), name: format!("o{i}") }
+}
+
+pub fn marker(i: usize) -> Marker {
+    Marker::of(&ClusterId("here".into()), &key(i))
+}
+
+fn age(i: usize) -> Age {
+    Age { created: 100 + i64::try_from(i).unwrap(), uid: format!("u{i}") }
+}
+
+/// The index, as it stands at this moment.
+struct Others<'a> {
+    objects: &'a [Object],
+    me: usize,
+}
+
+impl Others<'_> {
+    fn all(&self) -> impl Iterator<Item = (usize, &Object)> {
+        self.objects.iter().enumerate().filter(|(i, object)| *i != self.me && !object.gone)
+    }
+}
+
+impl Rivals for Others<'_> {
+    fn claimants(&self, id: WebhookId) -> Vec<Claimant> {
+        let claim = |(i, object): (usize, &Object)| {
+            let pins = object.spec.pinned == Some(id) && object.spec.management != ManagementPolicy::Observe;
+            let strength = match object.owned() {
+                Some((owned, _)) if owned == id => Strength::Recorded,
+                _ if pins => Strength::Pinned,
+                _ => return None,
+            };
+            Some(Claimant { key: key(i), age: age(i), strength })
+        };
+        self.all().filter_map(claim).collect()
+    }
+
+    fn owner_of(&self, of: &Marker) -> Option<ObjectKey> {
+        let live = self.objects.iter().enumerate().filter(|(_, object)| !object.gone);
+        live.map(|(i, _)| i).find(|i| marker(*i) == *of).map(key)
+    }
+
+    fn creating(&self, name: &str) -> Option<ObjectKey> {
+        let creating = |(_, object): &(usize, &Object)| {
+            object.intent().is_open(object.owned().map(|(id, _)| id)) && object.spec.name == name
+        };
+        self.all().find(creating).map(|(i, _)| key(i))
+    }
+}
+
+impl World {
+    pub fn new(remote: Remote, objects: Vec<Object>, marking: bool) -> Self {
+        Self { remote, objects, marking, fuse: None, kubernetes_writes: 0, adopting: HashMap::new() }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::since_start(self.remote.now)
+    }
+
+    /// Before each write, and at the end: here the process may end.
+    fn burn(&mut self) -> Result<(), Crash> {
+        match self.fuse.as_mut() {
+            Some(0) => Err(Crash),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A write to Kubernetes. Whatever was written before it is there.
+    fn kubernetes(&mut self, i: usize, write: impl FnOnce(&mut Object)) -> Result<(), Crash> {
+        self.burn()?;
+        self.kubernetes_writes += 1;
+        write(&mut self.objects[i]);
+        Ok(())
+    }
+
+    pub fn forget(&mut self) {
+        self.objects.iter_mut().for_each(|object| object.memory = Remembered::default());
+        self.adopting.clear();
+    }
+
+    pub fn case(&self, i: usize) -> Case {
+        let object = &self.objects[i];
+        Case {
+            key: key(i),
+            age: age(i),
+            name: object.spec.name.to_owned(),
+            marker: marker(i),
+            marking: self.marking,
+            management: object.spec.management,
+            adoption: object.spec.adoption,
+            pinned: object.spec.pinned,
+            recorded: object.recorded(),
+            intent: object.intent(),
+            basis: Basis { generation: object.generation, ..Basis::default() },
+            applied: object.status.applied.clone(),
+            correction_requested: object.correct.is_some()
+                && object.correct != object.status.last_handled_correct_drift_at,
+        }
+    }
+
+    /// As `decisions` of the controller: the memory begins with what the object tells of earlier processes.
+    fn memory(&mut self, i: usize, case: &Case, now: Moment) {
+        let object = &mut self.objects[i];
+        if object.memory.decisions.is_none() {
+            let unchanged = object.status.observed_generation == object.generation;
+            let corrections = object.status.corrections.iter().filter(|_| unchanged);
+            let counts: BTreeMap<Field, u32> =
+                corrections.filter_map(|c| Some((Field::parse(&c.field)?, c.count))).collect();
+            let open = case.intent.is_open(case.owned_id());
+            object.memory.decisions = Some(Memory::first_met(now, open, counts, case.basis.clone()));
+        }
+    }
+
+    /// One pass. A crash forgets what the process knew.
+    pub fn pass(&mut self, i: usize) -> Result<Ended, Crash> {
+        if self.objects[i].gone {
+            return Ok(Ended::Released);
+        }
+        let ended = if self.objects[i].going { self.finalize(i) } else { self.look_and_write(i) };
+        let ended = ended.and_then(|ended| self.burn().map(|()| ended));
+        if ended.is_err() {
+            self.fuse = None;
+            self.forget();
+        }
+        ended
+    }
+
+    fn look_and_write(&mut self, i: usize) -> Result<Ended, Crash> {
+        let desired = self.objects[i].spec.desired();
+        let (mut ask, mut wrote) = (None, false);
+        for _ in 0..MAX_STEPS {
+            let begun = self.moment();
+            let webhooks = self.remote.list();
+            let asked: Option<(WebhookId, Option<Webhook>)> = ask.map(|id| (id, self.remote.shown(id)));
+            let case = self.case(i);
+            self.memory(i, &case, begun);
+            let mut memory = self.objects[i].memory.decisions.take().unwrap();
+            let gone = self.objects[i].memory.done.deleted.clone();
+            let looked_up = asked.as_ref().map(|(id, webhook)| (*id, webhook.as_ref()));
+            let view = View { webhooks: &webhooks, begun, looked_up, gone: &gone };
+            let planned = plan(&case, &desired, &view, &Others { objects: &self.objects, me: i }, &mut memory, TIMING);
+            let recurring = memory.recurring();
+            self.objects[i].memory.decisions = Some(memory);
+            if let Some(rival) = self.reserve(i, &case, &planned) {
+                let refusal = Refusal::person(Reason::Conflict, format!("claimed by {rival}"));
+                return self.publish(i, &Outcome { wrote, ..refusal.into() }, false);
+            }
+            match planned {
+                Plan::Ask(id) => ask = Some(id),
+                Plan::Write(write) => {
+                    ask = None;
+                    rules::may_write(self, i, &write);
+                    if let Some(refusal) = self.apply(i, &case, &desired, &view, write, wrote)? {
+                        return self.publish(i, &Outcome { wrote, ..refusal.into() }, true);
+                    }
+                    wrote = true;
+                }
+                Plan::Rest(rest) => {
+                    let finding = rest.webhook.map_or(Finding::Absent, |(webhook, ownership)| Finding::Present {
+                        webhook: Box::new(webhook.clone()),
+                        ownership,
+                        differences: rest.differences.clone(),
+                    });
+                    let basis = Some(case.basis);
+                    let (reason, message) = (rest.reason, rest.message);
+                    let outcome = Outcome { reason, message, finding, basis, recurring: Some(recurring), wrote };
+                    return self.publish(i, &outcome, rest.again.is_some());
+                }
+            }
+        }
+        Ok(Ended::Circling)
+    }
+
+    /// Two objects may decide at the same time: what status does not record yet is reserved.
+    fn reserve(&mut self, i: usize, case: &Case, planned: &Plan<'_>) -> Option<usize> {
+        let adopted = match planned {
+            Plan::Write(Write::Update { id, .. }) => Some(*id),
+            Plan::Rest(rest) => rest.webhook.filter(|(_, o)| *o == Ownership::Adopted).map(|(webhook, _)| webhook.id),
+            _ => None,
+        };
+        if adopted.is_none() {
+            self.adopting.retain(|_, holder| *holder != i);
+        }
+        let id = adopted.filter(|id| case.owned_id() != Some(*id))?;
+        let holder = *self.adopting.entry(id).or_insert(i);
+        (holder != i).then_some(holder)
+    }
+
+    fn apply(
+        &mut self,
+        i: usize,
+        case: &Case,
+        desired: &Desired,
+        view: &View<'_>,
+        write: Write,
+        wrote: bool,
+    ) -> Result<Option<Refusal>, Crash> {
+        let told = match write {
+            Write::Create { replaces, .. } => return self.create(i, case, desired, view, replaces),
+            Write::Update { id, changes, fields, adopts } => {
+                let closing = if adopts { intent_to_adopt(case, desired, view, id) } else { None };
+                if let Some(closing) = closing {
+                    self.kubernetes(i, |object| object.creating = Some(closing.to_annotation()))?;
+                }
+                if !self.objects[i].held {
+                    self.kubernetes(i, |object| object.held = true)?;
+                }
+                self.burn()?;
+                let told = self.remote.patch(id, &changes);
+                let now = self.moment();
+                let before = view.webhooks.iter().chain(view.looked_up.and_then(|(_, answer)| answer));
+                let memory = &mut self.objects[i].memory;
+                match (told, before.into_iter().find(|webhook| webhook.id == id), memory.decisions.as_mut()) {
+                    (Told::Done, Some(before), Some(decisions)) => decisions.updated(now, before, &changes, &fields),
+                    (Told::NotFound, ..) => {
+                        memory.done.deleted.insert(id);
+                    }
+                    _ => {}
+                }
+                told
+            }
+            Write::RemoveDuplicate { id, keep, record } => {
+                if let Some(ownership) = record {
+                    self.name_before_removal(i, view, keep, ownership, wrote)?;
+                }
+                self.delete(i, id)?
+            }
+            Write::Delete { .. } | Write::Unmark { .. } => panic!("no plan for a live object says so"),
+        };
+        Ok(refusal(told))
+    }
+
+    fn name_before_removal(
+        &mut self,
+        i: usize,
+        view: &View<'_>,
+        keep: WebhookId,
+        ownership: Ownership,
+        wrote: bool,
+    ) -> Result<(), Crash> {
+        let mut all = view.webhooks.iter().chain(view.looked_up.and_then(|(_, answer)| answer));
+        let Some(webhook) = all.find(|webhook| webhook.id == keep) else { return Ok(()) };
+        if self.objects[i].status.webhook_id == Some(keep.to_string()) {
+            return Ok(());
+        }
+        let finding = Finding::Present { webhook: Box::new(webhook.clone()), ownership, differences: vec![] };
+        let message = "removing a second webhook of this object".into();
+        let outcome = Outcome { reason: Reason::Progressing, message, finding, basis: None, recurring: None, wrote };
+        self.publish(i, &outcome, false).map(|_| ())
+    }
+
+    fn create(
+        &mut self,
+        i: usize,
+        case: &Case,
+        desired: &Desired,
+        view: &View<'_>,
+        replaces: Option<WebhookId>,
+    ) -> Result<Option<Refusal>, Crash> {
+        let creating = intent_to_create(case, desired, view, replaces);
+        if case.intent.creating.as_ref() != Some(&creating) || !case.intent.held {
+            self.kubernetes(i, |object| {
+                object.held = true;
+                object.creating = Some(creating.to_annotation());
+            })?;
+        }
+        self.burn()?;
+        let marker = marker(i);
+        let told = self.remote.post(i, desired, self.marking.then_some(&marker));
+        let now = self.moment();
+        let answer = match told {
+            Told::Done => Answer::Accepted,
+            Told::Unclear => Answer::Unclear,
+            Told::Refused | Told::NotFound => Answer::Refused,
+        };
+        self.objects[i].memory.decisions.as_mut().unwrap().created(now, answer, replaces.is_some());
+        Ok(refusal(told).filter(|_| answer == Answer::Refused))
+    }
+
+    fn delete(&mut self, i: usize, id: WebhookId) -> Result<Told, Crash> {
+        self.burn()?;
+        let told = self.remote.delete(id);
+        if told == Told::Done {
+            self.objects[i].memory.done.deleted.insert(id);
+        }
+        Ok(told)
+    }
+
+    fn publish(&mut self, i: usize, outcome: &Outcome, waits: bool) -> Result<Ended, Crash> {
+        let owns = matches!(outcome.finding, Finding::Present { ownership, .. } if ownership != Ownership::Observed);
+        let object = &self.objects[i];
+        if owns && object.spec.management != ManagementPolicy::Observe && !object.held {
+            self.kubernetes(i, |object| object.held = true)?;
+        }
+        let object = &self.objects[i];
+        let requests = Requests { reconcile: None, correct_drift: object.correct.clone() };
+        let now =
+            Time(k8s_openapi::jiff::Timestamp::from_second(i64::try_from(self.remote.now.as_secs()).unwrap()).unwrap());
+        let status = next_status(&object.status, outcome, object.generation, &requests, &now);
+        if status != object.status {
+            self.kubernetes(i, |object| object.status = status)?;
+        }
+        Ok(Ended::Published { waits })
+    }
+
+    fn finalize(&mut self, i: usize) -> Result<Ended, Crash> {
+        if !self.objects[i].held {
+            self.objects[i].gone = true;
+            return Ok(Ended::Released);
+        }
+        let mut ask = None;
+        for _ in 0..2 * MAX_STEPS {
+            let begun = self.moment();
+            let webhooks = self.remote.list();
+            let asked: Option<(WebhookId, Option<Webhook>)> = ask.map(|id| (id, self.remote.shown(id)));
+            let case = self.case(i);
+            self.memory(i, &case, begun);
+            let object = &self.objects[i];
+            let (memory, done) = (object.memory.decisions.as_ref().unwrap(), &object.memory.done);
+            let looked_up = asked.as_ref().map(|(id, webhook)| (*id, webhook.as_ref()));
+            let view = View { webhooks: &webhooks, begun, looked_up, gone: &done.deleted };
+            let rivals = Others { objects: &self.objects, me: i };
+            let told = match plan_deletion(&case, object.spec.deletion, &view, &rivals, memory, done, TIMING) {
+                DeletionPlan::Ask(id) => {
+                    ask = Some(id);
+                    continue;
+                }
+                DeletionPlan::Wait(_) => return Ok(Ended::Published { waits: true }),
+                DeletionPlan::Release { orphans } => {
+                    self.kubernetes(i, |object| {
+                        object.gone = true;
+                        object.orphans = orphans;
+                    })?;
+                    return Ok(Ended::Released);
+                }
+                DeletionPlan::Write(write) => {
+                    rules::may_write(self, i, &write);
+                    match write {
+                        Write::Delete { id } => self.delete(i, id)?,
+                        Write::Unmark { id, changes } => {
+                            self.burn()?;
+                            self.objects[i].memory.done.unmarked.insert(id);
+                            self.remote.patch(id, &changes)
+                        }
+                        other => panic!("no deletion does this: {other}"),
+                    }
+                }
+            };
+            if refusal(told).is_some() {
+                return Ok(Ended::Published { waits: true });
+            }
+        }
+        Ok(Ended::Circling)
+    }
+}
+
+fn refusal(told: Told) -> Option<Refusal> {
+    match told {
+        Told::Done | Told::NotFound => None,
+        Told::Unclear => Some(Refusal::mending(Reason::RemoteUnavailable, "no clear answer")),
+        Told::Refused => Some(Refusal::person(Reason::RemoteRejected, "400")),
+    }
+}

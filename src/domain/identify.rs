@@ -200,12 +200,7 @@ fn unmarked<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Ri
 
 /// The intent to create, before a POST: what is recorded now, and the webhooks that look like this object's already.
 #[must_use]
-pub fn intent_to_create(
-    case: &Case,
-    desired: &Desired,
-    view: &View<'_>,
-    replaces: Option<WebhookId>,
-) -> Creating {
+pub fn intent_to_create(case: &Case, desired: &Desired, view: &View<'_>, replaces: Option<WebhookId>) -> Creating {
     let same = view.listed().filter(|webhook| same_name_and_url(desired, webhook));
     Creating {
         after: replaces.or_else(|| case.owned_id()),

@@ -239,7 +239,8 @@ async fn no_secret_leaves_through_an_error_that_repeats_it_alone() {
             world.sim.add_fault(Fault::new(kind).id("echo").operations([operation]));
             ask(&world, operation, own).await;
         }
-        let refused = world.calls().iter().filter(|call| call.operation == operation && call.faults == ["echo"]).count();
+        let refused =
+            world.calls().iter().filter(|call| call.operation == operation && call.faults == ["echo"]).count();
         assert!(refused >= parts().len(), "each of {operation} was refused, not only {refused}");
         if operation != "delete" {
             recover(&world).await;

@@ -259,5 +259,8 @@ fn what_is_to_be_replaced_is_owned_even_before_status_records_it() {
     assert_eq!(case.owned(), Some((id(1), Ownership::Created)));
     assert!(case.intent.is_open(case.owned_id()));
     assert_eq!(mine(find(&case, &webhooks, &Others::default())).0, id(1));
-    assert_eq!(mine(find(&case, &[veiled(1), veiled(2)], &Others::default())), (id(2), Ownership::Created, vec![id(1)]));
+    assert_eq!(
+        mine(find(&case, &[veiled(1), veiled(2)], &Others::default())),
+        (id(2), Ownership::Created, vec![id(1)])
+    );
 }

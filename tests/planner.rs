@@ -4,6 +4,8 @@
 
 #[path = "planner/cluster.rs"]
 mod cluster;
+#[path = "planner/objects.rs"]
+mod objects;
 #[path = "planner/remote.rs"]
 mod remote;
 #[path = "planner/rules.rs"]
@@ -13,7 +15,8 @@ mod script;
 
 use std::time::Duration;
 
-use cluster::{Ended, Object, TIMING, World};
+use cluster::{Ended, TIMING, World};
+use objects::Object;
 use proptest::prelude::*;
 use remote::{Remote, Values};
 use script::{Scenario, play, scenario};
@@ -70,6 +73,7 @@ fn check(scenario: &Scenario) {
     world.remote.advance(10 * TIMING.settle);
     settle(&mut world);
     at_rest(&mut world);
+    rules::no_webhook_has_two_owners(&world);
     for i in 0..world.objects.len() {
         rules::synced_is_true(&world, i);
         rules::one_webhook(&world, i);
@@ -81,7 +85,8 @@ fn check(scenario: &Scenario) {
     world.forget();
     settle(&mut world);
     let again = if scenario.variant.values == Values::Masked { world.objects.len() } else { 0 };
-    assert!(world.remote.writes <= writes + again, "a restart at rest wrote to the remote");
+    let states: Vec<_> = world.objects.iter().map(|object| (object.reason(), &object.status.corrections)).collect();
+    assert!(world.remote.writes <= writes + again, "a restart at rest wrote to the remote: {states:?}");
 
     for i in 0..world.objects.len() {
         world.objects[i].going = true;
@@ -119,5 +124,5 @@ proptest! {
 }
 
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1500)
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3000)
 }

@@ -29,6 +29,8 @@ pub enum Identity<'a> {
     Ask(WebhookId),
     /// None of ours, but these look the same and nobody claims them.
     Lookalikes(Vec<&'a Webhook>),
+    /// One of these may be what a POST of ours made, but it can't be known which, or whether it is.
+    Unclear(Vec<&'a Webhook>),
     /// None of ours.
     Nothing,
     /// The one that was pinned does not exist.
@@ -194,7 +196,7 @@ fn unmarked<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Ri
         ([], _) => None,
         (_, Some(other)) => Some(Identity::OtherCreating(other, found)),
         ([webhook], None) if as_posted(webhook) => Some(created(case, view, rivals, webhook, BTreeSet::new())),
-        (_, None) => Some(Identity::Lookalikes(found)),
+        (_, None) => Some(Identity::Unclear(found)),
     }
 }
 

@@ -105,8 +105,8 @@ impl Memory {
     /// Notes how a POST ended.
     pub fn created(&mut self, now: Moment, answer: Answer, replacing: bool) {
         self.creation = if answer == Answer::Refused { Creation::Settled } else { Creation::Pending { since: now } };
-        // One that was refused may be tried again.
-        self.replaced |= replacing && answer != Answer::Refused;
+        // One that was refused, or lost without a clear answer, may be tried again.
+        self.replaced |= replacing && answer == Answer::Accepted;
         self.outstanding |= answer != Answer::Refused;
         if answer == Answer::Accepted {
             self.unseen_creations += 1;

@@ -101,6 +101,10 @@ pub fn plan<'a>(
             // It may be stuck for ever: then a person has to say whose they are.
             absent_at_rest(Reason::AdoptionRequired, text::adoption_required(case, &found, Some(&other)))
         }
+        Identity::Unclear(found) => match memory.pending(view.begun, timing.settle) {
+            Some(waited) => waiting(text::PENDING.into(), waited),
+            None => absent_at_rest(Reason::AdoptionRequired, text::unclear(&found)),
+        },
         Identity::Lookalikes(found) => absent(&scene, memory, &found),
         Identity::Nothing => absent(&scene, memory, &[]),
     }

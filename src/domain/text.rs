@@ -52,13 +52,8 @@ pub(super) fn other_creating(other: &ObjectKey) -> String {
 
 /// Which there are and what to set. `contested` is an object that may have made one of them.
 pub(super) fn adoption_required(case: &Case, lookalikes: &[&Webhook], contested: Option<&ObjectKey>) -> String {
-    let ids: Vec<_> = lookalikes.iter().take(10).map(|webhook| webhook.id.to_string()).collect();
-    let (what, single) = match lookalikes.len() {
-        1 => ("a webhook".to_owned(), true),
-        count => (format!("{count} webhooks"), false),
-    };
     // Where it is set already and did not help, to advise it would help nobody.
-    let adopt = single && contested.is_none() && case.adoption != AdoptionPolicy::Adopt;
+    let adopt = lookalikes.len() == 1 && contested.is_none() && case.adoption != AdoptionPolicy::Adopt;
     let or_adopt = if adopt { "spec.adoptionPolicy: Adopt to take it over, " } else { "" };
     let whose = contested.map_or_else(String::new, |other| {
         format!(" and that may be ProjectWebhook {other}'s, which is still being created")
@@ -69,10 +64,32 @@ pub(super) fn adoption_required(case: &Case, lookalikes: &[&Webhook], contested:
         ", or spec.adoptionPolicy: CreateAnother to create one beside"
     };
     format!(
-        "the remote already holds {what} with this name and URL that nobody claims{whose}: {}; set {or_adopt}spec.webhookId \
-         to hand over exactly one{or_another}",
-        ids.join(", "),
+        "the remote already holds {}{whose}: {}; set {or_adopt}spec.webhookId to hand over exactly one{or_another}",
+        count(lookalikes),
+        ids(lookalikes),
     )
+}
+
+/// One of them may be ours, so that no policy can say what to do.
+pub(super) fn unclear(lookalikes: &[&Webhook]) -> String {
+    format!(
+        "the remote holds {}, and one of them may come from a creation without a clear result: {}; set spec.webhookId to \
+         hand over exactly one, and delete the others there",
+        count(lookalikes),
+        ids(lookalikes),
+    )
+}
+
+fn count(lookalikes: &[&Webhook]) -> String {
+    let what = match lookalikes.len() {
+        1 => "a webhook".to_owned(),
+        count => format!("{count} webhooks"),
+    };
+    what + " with this name and URL that nobody claims"
+}
+
+fn ids(lookalikes: &[&Webhook]) -> String {
+    lookalikes.iter().take(10).map(|webhook| webhook.id.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Says whose a webhook is and what to do.

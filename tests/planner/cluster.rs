@@ -5,18 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use hookwright::api::condition::Reason;
-use hookwright::api::project_webhook::{
-    AdoptionPolicy, DeletionPolicy, ManagementPolicy, Ownership, ProjectWebhookStatus,
-};
-use hookwright::domain::case::{Age, Case, View};
-use hookwright::domain::claim::{Claimant, Rivals, Strength};
+use hookwright::api::project_webhook::{ManagementPolicy, Ownership};
+use hookwright::domain::case::{Case, View};
 use hookwright::domain::compare::Field;
-use hookwright::domain::deletion::{DeletionPlan, Done, plan_deletion};
-use hookwright::domain::desired::{Desired, header, header_set, receiver};
+use hookwright::domain::deletion::{DeletionPlan, plan_deletion};
+use hookwright::domain::desired::Desired;
 use hookwright::domain::identify::{intent_to_adopt, intent_to_create};
-use hookwright::domain::ids::{ObjectKey, WebhookId};
-use hookwright::domain::intent::{Creating, Intent};
-use hookwright::domain::marker::{ClusterId, Marker};
+use hookwright::domain::ids::WebhookId;
 use hookwright::domain::memory::{Answer, Basis, Memory};
 use hookwright::domain::observed::Webhook;
 use hookwright::domain::plan::{Plan, Timing, plan};
@@ -26,95 +21,13 @@ use hookwright::domain::time::Moment;
 use hookwright::domain::write::Write;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::objects::{Object, Others, Remembered, age, key, marker};
 use super::remote::{Remote, Told};
 use super::rules;
 
 pub const TIMING: Timing = Timing { settle: Duration::from_secs(30), interval: Duration::from_secs(600) };
 /// Looks and writes of one pass, as in the driver.
 const MAX_STEPS: usize = 16;
-
-#[derive(Clone, Debug)]
-pub struct Spec {
-    pub name: &'static str,
-    pub url: &'static str,
-    pub headers: Vec<(&'static str, &'static str)>,
-    pub events: Vec<&'static str>,
-    pub management: ManagementPolicy,
-    pub adoption: AdoptionPolicy,
-    pub deletion: Option<DeletionPolicy>,
-    pub pinned: Option<WebhookId>,
-}
-
-impl Spec {
-    pub fn desired(&self) -> Desired {
-        let headers = self.headers.iter().map(|(name, value)| header(name, (*value).to_owned()).unwrap());
-        Desired {
-            name: self.name.to_owned(),
-            url: receiver(self.url, "spec.url").unwrap(),
-            headers: header_set(headers).unwrap(),
-            active: true,
-            events: self.events.iter().map(ToString::to_string).collect(),
-        }
-    }
-}
-
-/// What the process remembers of an object; a crash forgets it.
-#[derive(Default)]
-pub struct Remembered {
-    decisions: Option<Memory>,
-    done: Done,
-}
-
-pub struct Object {
-    pub spec: Spec,
-    pub generation: i64,
-    pub held: bool,
-    pub creating: Option<String>,
-    pub status: ProjectWebhookStatus,
-    pub correct: Option<String>,
-    pub going: bool,
-    pub gone: bool,
-    /// Named in a Warning when it went.
-    pub orphans: Vec<WebhookId>,
-    pub memory: Remembered,
-}
-
-impl Object {
-    pub fn new(spec: Spec) -> Self {
-        Self {
-            spec,
-            generation: 1,
-            held: false,
-            creating: None,
-            status: ProjectWebhookStatus::default(),
-            correct: None,
-            going: false,
-            gone: false,
-            orphans: vec![],
-            memory: Remembered::default(),
-        }
-    }
-
-    pub fn recorded(&self) -> Option<(WebhookId, Ownership)> {
-        self.status.webhook_id.as_deref().and_then(|id| id.parse().ok()).zip(self.status.ownership)
-    }
-
-    pub fn owned(&self) -> Option<(WebhookId, Ownership)> {
-        self.intent().owned(self.recorded())
-    }
-
-    pub fn intent(&self) -> Intent {
-        Intent { held: self.held, creating: self.creating.as_deref().and_then(Creating::parse) }
-    }
-
-    pub fn reason(&self) -> &str {
-        self.status.conditions.iter().find(|c| c.type_ == "Ready").map_or("", |c| &c.reason)
-    }
-
-    pub fn message(&self) -> &str {
-        self.status.conditions.iter().find(|c| c.type_ == "Ready").map_or("", |c| &c.message)
-    }
-}
 
 /// The process ends here.
 #[derive(Debug)]
@@ -139,57 +52,6 @@ pub struct World {
     pub fuse: Option<usize>,
     pub kubernetes_writes: usize,
     adopting: HashMap<WebhookId, usize>,
-}
-
-pub fn key(i: usize) -> ObjectKey {
-    ObjectKey { namespace: "shop".into(), name: format!("o{i}") }
-}
-
-pub fn marker(i: usize) -> Marker {
-    Marker::of(&ClusterId("here".into()), &key(i))
-}
-
-fn age(i: usize) -> Age {
-    Age { created: 100 + i64::try_from(i).unwrap(), uid: format!("u{i}") }
-}
-
-/// The index, as it stands at this moment.
-struct Others<'a> {
-    objects: &'a [Object],
-    me: usize,
-}
-
-impl Others<'_> {
-    fn all(&self) -> impl Iterator<Item = (usize, &Object)> {
-        self.objects.iter().enumerate().filter(|(i, object)| *i != self.me && !object.gone)
-    }
-}
-
-impl Rivals for Others<'_> {
-    fn claimants(&self, id: WebhookId) -> Vec<Claimant> {
-        let claim = |(i, object): (usize, &Object)| {
-            let pins = object.spec.pinned == Some(id) && object.spec.management != ManagementPolicy::Observe;
-            let strength = match object.owned() {
-                Some((owned, _)) if owned == id => Strength::Recorded,
-                _ if pins => Strength::Pinned,
-                _ => return None,
-            };
-            Some(Claimant { key: key(i), age: age(i), strength })
-        };
-        self.all().filter_map(claim).collect()
-    }
-
-    fn owner_of(&self, of: &Marker) -> Option<ObjectKey> {
-        let live = self.objects.iter().enumerate().filter(|(_, object)| !object.gone);
-        live.map(|(i, _)| i).find(|i| marker(*i) == *of).map(key)
-    }
-
-    fn creating(&self, name: &str) -> Option<ObjectKey> {
-        let creating = |(_, object): &(usize, &Object)| {
-            object.intent().is_open(object.owned().map(|(id, _)| id)) && object.spec.name == name
-        };
-        self.all().find(creating).map(|(i, _)| key(i))
-    }
 }
 
 impl World {

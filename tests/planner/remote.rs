@@ -147,10 +147,16 @@ impl Remote {
         self.get(id).map(|webhook| self.show(webhook))
     }
 
-    pub fn list(&mut self) -> Vec<Webhook> {
-        self.advance(Duration::from_millis(20));
+    /// What the LIST is made of.
+    pub fn listed(&self) -> &[Stored] {
         let at = self.now - self.variant.lag;
         let (_, then) = self.history.iter().rev().find(|(since, _)| *since <= at).unwrap();
+        then
+    }
+
+    pub fn list(&mut self) -> Vec<Webhook> {
+        self.advance(Duration::from_millis(20));
+        let then = self.listed();
         then.iter().take(self.variant.cap.unwrap_or(usize::MAX)).map(|webhook| self.show(webhook)).collect()
     }
 

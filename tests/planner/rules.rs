@@ -9,7 +9,8 @@ use hookwright::domain::observed::HeaderName;
 use hookwright::domain::secret::ReceiverUrl;
 use hookwright::domain::write::Write;
 
-use super::cluster::{World, marker};
+use super::cluster::World;
+use super::objects::{Object, marker};
 use super::remote::{By, Stored, Values};
 
 /// Called before each write: Observe never writes, ReportDrift only what is newer or was requested, and nobody touches
@@ -22,6 +23,9 @@ pub fn may_write(world: &World, i: usize, write: &Write) {
     let corrects = matches!(write, Write::Create { .. } | Write::Update { .. });
     if corrects && spec.management == ManagementPolicy::ReportDrift {
         assert!(newer || case.correction_requested, "ReportDrift wrote what is not newer: {write}");
+    }
+    if let (Write::Create { replaces: None, .. }, Some((owned, _))) = (write, world.objects[i].owned()) {
+        assert!(world.remote.get(owned).is_none(), "object {i} creates although its webhook {owned} is there");
     }
     let touched = match write {
         Write::Create { .. } => return,
@@ -73,7 +77,9 @@ fn is_handed_over(world: &World, i: usize, webhook: &Stored) -> bool {
     if is_anothers(world, webhook) {
         return !live(webhook) && ((pinned && adopts) || recorded);
     }
-    let alike = world.remote.name(&webhook.name) == object.spec.name && webhook.url == object.spec.url;
+    let mut listed = world.remote.listed().iter().filter(|listed| listed.id == webhook.id);
+    let alike =
+        listed.any(|webhook| world.remote.name(&webhook.name) == object.spec.name && webhook.url == object.spec.url);
     // A person's, or what an object left that is gone.
     let left = match webhook.by {
         By::Person => true,
@@ -114,6 +120,14 @@ pub fn synced_is_true(world: &World, i: usize) {
 /// What this object created, as it really is.
 pub fn made_by(world: &World, i: usize) -> Vec<WebhookId> {
     world.remote.webhooks.iter().filter(|webhook| webhook.by == By::Object(i)).map(|webhook| webhook.id).collect()
+}
+
+/// Two objects never own one webhook.
+pub fn no_webhook_has_two_owners(world: &World) {
+    let claims = |object: &&Object| !object.gone && object.spec.management != ManagementPolicy::Observe;
+    let owned = world.objects.iter().filter(claims).filter_map(|object| object.owned().map(|(id, _)| id));
+    let mut seen = BTreeSet::new();
+    owned.for_each(|id| assert!(seen.insert(id), "two objects own {id}"));
 }
 
 /// At rest under Enforce there is one webhook, and where markers can't be seen, no second one in silence.

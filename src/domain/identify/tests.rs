@@ -174,7 +174,7 @@ fn observe_finds_by_name_and_url_and_claims_nothing() {
 fn where_markers_are_hidden_the_single_new_look_alike_is_ours() {
     let case = Case { intent: announced(&[id(1)]), ..case() };
     assert_eq!(mine(find(&case, &[veiled(1), veiled(2)], &Others::default())), (id(2), Ownership::Created, vec![]));
-    assert!(matches!(find(&case, &[veiled(1), veiled(2), veiled(3)], &Others::default()), Identity::Lookalikes(_)));
+    assert!(matches!(find(&case, &[veiled(1), veiled(2), veiled(3)], &Others::default()), Identity::Unclear(_)));
 }
 
 #[test]
@@ -183,9 +183,9 @@ fn a_new_look_alike_is_not_ours_if_it_has_other_events_or_an_owner_or_the_spec_h
     let others = Others { claims: vec![(id(2), Strength::Recorded, 200)], ..Others::default() };
     assert!(matches!(find(&case, &[veiled(2)], &others), Identity::Nothing));
     let other_events = [Webhook { events: vec!["x".into()], ..veiled(2) }];
-    assert!(matches!(find(&case, &other_events, &Others::default()), Identity::Lookalikes(_)));
+    assert!(matches!(find(&case, &other_events, &Others::default()), Identity::Unclear(_)));
     let changed = Case { basis: basis(2), ..case };
-    assert!(matches!(find(&changed, &[veiled(2)], &Others::default()), Identity::Lookalikes(_)));
+    assert!(matches!(find(&changed, &[veiled(2)], &Others::default()), Identity::Unclear(_)));
 }
 
 #[test]
@@ -234,10 +234,10 @@ fn the_intent_names_what_is_owned_and_what_looks_the_same() {
 fn what_may_be_ours_is_not_created_beside_even_under_create_another() {
     let case = Case { adoption: AdoptionPolicy::CreateAnother, intent: announced(&[id(1)]), ..case() };
     assert!(
-        matches!(find(&case, &[veiled(1), veiled(2), veiled(3)], &Others::default()), Identity::Lookalikes(of) if of.len() == 2)
+        matches!(find(&case, &[veiled(1), veiled(2), veiled(3)], &Others::default()), Identity::Unclear(of) if of.len() == 2)
     );
     let changed = Case { basis: basis(2), ..case.clone() };
-    assert!(matches!(find(&changed, &[veiled(2)], &Others::default()), Identity::Lookalikes(_)));
+    assert!(matches!(find(&changed, &[veiled(2)], &Others::default()), Identity::Unclear(_)));
     let others = Others { creating: true, ..Others::default() };
     assert!(matches!(find(&case, &[veiled(2)], &others), Identity::OtherCreating(..)));
     assert!(matches!(find(&case, &[veiled(1)], &Others::default()), Identity::Nothing));
@@ -263,4 +263,15 @@ fn what_is_to_be_replaced_is_owned_even_before_status_records_it() {
         mine(find(&case, &[veiled(1), veiled(2)], &Others::default())),
         (id(2), Ownership::Created, vec![id(1)])
     );
+}
+
+#[test]
+fn what_is_adopted_while_a_creation_is_open_is_not_taken_for_what_that_made() {
+    let case = Case { intent: announced(&[id(1)]), ..case() };
+    let webhooks = [bare(1), bare(2)];
+    let creating = intent_to_adopt(&case, &desired(), &view(&webhooks, at(1)), id(2)).unwrap();
+    assert_eq!(creating.candidates, BTreeSet::from([id(1), id(2)]));
+    assert_eq!(intent_to_adopt(&case, &desired(), &view(&webhooks, at(1)), id(1)), None, "it is known already");
+    let closed = Case { intent: Intent::default(), ..case };
+    assert_eq!(intent_to_adopt(&closed, &desired(), &view(&webhooks, at(1)), id(2)), None);
 }

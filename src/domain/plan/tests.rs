@@ -8,6 +8,8 @@ use crate::domain::memory::Answer;
 use crate::domain::observed::{HeaderName, SeenValue};
 use crate::domain::secret::{ReceiverUrl, SecretText};
 
+mod adoption;
+
 fn synced() -> Case {
     Case { recorded: Some((id(1), Ownership::Created)), applied: Some(basis(1)), ..case() }
 }
@@ -133,15 +135,6 @@ fn only_what_differs_is_sent_and_headers_whole_with_the_marker() {
 }
 
 #[test]
-fn an_adopted_webhook_is_not_marked_and_left_alone_if_it_equals_the_spec() {
-    let case = Case { pinned: Some(id(1)), ..case() };
-    let sent = changes(first_look(&case, &[with_header(bare(1), "X-Old")]));
-    assert_eq!(sent.headers, Some(desired().header_map(None)));
-    let end = rest(first_look(&case, &[bare(1)])).reason;
-    assert_eq!(end, Reason::Synced);
-}
-
-#[test]
 fn with_the_marker_off_what_is_marked_stays_so_and_nothing_else_becomes_so() {
     let sent = |webhook: Webhook| {
         let case = Case { marking: false, ..synced() };
@@ -208,41 +201,35 @@ fn a_removed_header_that_stays_has_the_webhook_replaced() {
     assert_eq!(write(look(&synced(), &mut memory, &both, 401)), removes);
 }
 
-#[test]
-fn a_replacement_is_waited_for_before_it_is_tried_again_or_given_up() {
+/// A webhook whose replacement was announced, and the memory of a process that gave up removing its header.
+fn replacing() -> (Case, Memory, [Webhook; 1]) {
     let creating = Creating { after: Some(id(1)), replaces: true, generation: 1, candidates: [id(1)].into() };
     let case = Case { intent: Intent { held: true, creating: Some(creating) }, ..synced() };
-    let stuck = [with_header(ours(1), "X-Old")];
     let corrections = [(Field::Header(HeaderName::new("X-Old")), 2)].into();
+    let memory = Memory::first_met(at(0), case.intent.is_open(case.owned_id()), corrections, basis(1));
+    (case, memory, [with_header(ours(1), "X-Old")])
+}
+
+#[test]
+fn a_replacement_is_waited_for_before_it_is_tried_again_or_given_up() {
+    let (case, mut memory, stuck) = replacing();
     // A new process: the one before may have made the POST.
-    let mut memory = Memory::first_met(at(0), case.intent.is_open(case.owned_id()), corrections, basis(1));
     assert_eq!(rest(look(&case, &mut memory, &stuck, 1)).reason, Reason::Progressing);
     assert!(matches!(write(look(&case, &mut memory, &stuck, 30)), Write::Create { replaces: Some(_), .. }));
     memory.created(at(31), Answer::Accepted, true);
     assert_eq!(rest(look(&case, &mut memory, &stuck, 32)).reason, Reason::Progressing);
     assert_eq!(rest(look(&case, &mut memory, &stuck, 61)).reason, Reason::NotConverging);
+    assert_eq!(memory.recurring().last(), Some(&(Field::Webhook, 1)), "the next process must not try again");
 }
 
 #[test]
-fn a_replacement_that_was_refused_may_be_tried_again() {
-    let corrections = [(Field::Header(HeaderName::new("X-Old")), 2)].into();
-    let mut memory = Memory::first_met(at(0), false, corrections, basis(1));
-    let webhooks = [with_header(ours(1), "X-Old")];
-    assert!(matches!(write(look(&synced(), &mut memory, &webhooks, 1)), Write::Create { .. }));
-    memory.created(at(2), Answer::Refused, true);
-    assert!(matches!(write(look(&synced(), &mut memory, &webhooks, 3)), Write::Create { .. }));
-}
-
-#[test]
-fn a_webhook_that_was_handed_over_is_never_replaced() {
-    for pinned in [Some(id(1)), None] {
-        let case = Case { pinned, recorded: Some((id(1), Ownership::Adopted)), ..case() };
-        let webhooks = [with_header(bare(1), "X-Old")];
-        let (_, end) = patched_until(&case, &mut memory(&case), &webhooks, 0);
-        let end = rest(end);
-        assert_eq!(end.reason, Reason::NotConverging);
-        assert!(end.message.contains("headers[X-Old]"), "{}", end.message);
-    }
+fn a_replacement_that_was_refused_or_lost_is_tried_again() {
+    let (case, mut memory, stuck) = replacing();
+    memory.created(at(31), Answer::Refused, true);
+    assert!(matches!(write(look(&case, &mut memory, &stuck, 32)), Write::Create { .. }));
+    memory.created(at(33), Answer::Unclear, true);
+    assert_eq!(rest(look(&case, &mut memory, &stuck, 62)).reason, Reason::Progressing);
+    assert!(matches!(write(look(&case, &mut memory, &stuck, 63)), Write::Create { .. }));
 }
 
 #[test]
@@ -255,69 +242,6 @@ fn masked_values_count_as_they_were_last_accepted() {
     assert_eq!(rest(first_look(&synced(), &webhooks)).reason, Reason::Synced, "status.applied was accepted too");
     let rotated = Case { basis: basis(2), ..synced() };
     assert!(patched(&rotated, &mut memory(&rotated), &webhooks, 1).is_some(), "a rotated Secret has to be sent");
-}
-
-#[test]
-fn masked_values_of_a_webhook_that_we_never_wrote_to_count_as_different() {
-    // The object had another one before, with the very same spec and Secrets.
-    let lookalike = [Webhook { marker: SeenMarker::Absent, ..veiled(2) }];
-    let view = View { looked_up: Some((id(1), None)), ..view(&lookalike, at(1)) };
-    let case = Case { adoption: AdoptionPolicy::Adopt, ..synced() };
-    let planned = plan(&case, &desired(), &view, &Others::default(), &mut memory(&case), TIMING);
-    assert!(changes(planned).headers.is_some());
-}
-
-#[test]
-fn adopting_what_masks_its_values_or_lags_sends_them_once() {
-    let case = Case { adoption: AdoptionPolicy::Adopt, ..case() };
-    let webhooks = [Webhook { marker: SeenMarker::Absent, ..veiled(1) }];
-    let mut process = memory(&case);
-    assert!(patched(&case, &mut process, &webhooks, 1).is_some());
-    let end = rest(look(&case, &mut process, &webhooks, 2));
-    assert_eq!((end.reason, end.webhook.map(|(_, o)| o)), (Reason::Synced, Some(Ownership::Adopted)));
-
-    let lagging = [with_header(bare(1), "X-Old")];
-    let mut process = memory(&case);
-    assert!(patched(&case, &mut process, &lagging, 1).is_some());
-    assert_eq!(rest(look(&case, &mut process, &lagging, 2)).reason, Reason::Progressing);
-}
-
-#[test]
-fn adoption_required_names_the_ids_and_what_to_set() {
-    let one = rest(first_look(&case(), &[bare(1)])).message;
-    for part in [&id(1).to_string(), "spec.adoptionPolicy: Adopt", "spec.webhookId", "CreateAnother"] {
-        assert!(one.contains(part), "{part}: {one}");
-    }
-    let adopts = Case { adoption: AdoptionPolicy::Adopt, ..case() };
-    let webhooks = [bare(1), bare(2)];
-    let two = rest(first_look(&adopts, &webhooks));
-    assert_eq!(two.reason, Reason::AdoptionRequired);
-    assert!(two.message.contains(&format!(
-        "2 webhooks with this name and URL that nobody claims: {}, {}",
-        id(1),
-        id(2)
-    )));
-}
-
-#[test]
-fn what_is_set_already_and_does_not_help_is_not_advised() {
-    let adopts = Case { adoption: AdoptionPolicy::Adopt, ..case() };
-    let webhooks = [veiled(1)];
-    let end = rest(first_look(&adopts, &webhooks));
-    assert_eq!(end.reason, Reason::AdoptionRequired, "a masked marker is some operator's");
-    assert!(!end.message.contains("spec.adoptionPolicy: Adopt"), "{}", end.message);
-    // Two new ones, one of which is ours.
-    let another = Case { adoption: AdoptionPolicy::CreateAnother, intent: announced(&[]), ..case() };
-    let webhooks = [veiled(1), veiled(2)];
-    let end = rest(look(&another, &mut memory(&another), &webhooks, 31));
-    assert_eq!(end.reason, Reason::AdoptionRequired);
-    assert!(!end.message.contains("CreateAnother"), "{}", end.message);
-}
-
-#[test]
-fn create_another_creates_beside_a_look_alike() {
-    let case = Case { adoption: AdoptionPolicy::CreateAnother, ..case() };
-    assert!(matches!(write(first_look(&case, &[bare(1)])), Write::Create { .. }));
 }
 
 #[test]
@@ -350,18 +274,6 @@ fn enforce_creates_again_what_was_deleted_at_the_console() {
     let view = View { looked_up: Some((id(1), None)), ..view(&[], at(1)) };
     let planned = plan(&synced(), &desired(), &view, &Others::default(), &mut memory(&synced()), TIMING);
     assert!(matches!(write(planned), Write::Create { replaces: None, .. }));
-}
-
-#[test]
-fn waiting_for_another_creation_ends_and_says_what_to_do() {
-    let others = Others { creating: true, ..Others::default() };
-    let webhooks = [veiled(1)];
-    let mut memory = memory(&case());
-    let mut look = |second| rest(plan(&case(), &desired(), &view(&webhooks, at(second)), &others, &mut memory, TIMING));
-    assert_eq!(look(1).reason, Reason::Progressing);
-    let end = look(31);
-    assert_eq!((end.reason, end.again), (Reason::AdoptionRequired, None));
-    assert!(end.message.contains("shop/other") && end.message.contains(&id(1).to_string()), "{}", end.message);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::rows::{accepted, expand, write};
 use crate::support::World;
 
-/// A row of refused.yaml; see there.
+/// A row of refused*.yaml; see refused.yaml.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
@@ -59,7 +59,12 @@ struct Bad {
 
 fn bad_manifests() -> Vec<Bad> {
     let accepted = accepted();
-    let rows: Vec<Row> = serde_yaml::from_str(include_str!("refused.yaml")).unwrap();
+    let tables = [
+        include_str!("refused.yaml"),
+        include_str!("refused-references.yaml"),
+        include_str!("refused-connections.yaml"),
+    ];
+    let rows: Vec<Row> = tables.iter().flat_map(|text| serde_yaml::from_str::<Vec<Row>>(text).unwrap()).collect();
     let one = |row: &Row, at: &String| {
         let (base, field) = at.split_once(' ').unwrap_or_else(|| panic!("{at}: write a manifest's name and a field"));
         let base = accepted.get(base).unwrap_or_else(|| panic!("{base} is not in accepted.yaml"));
@@ -161,9 +166,9 @@ fn each_bound_and_rule_of_the_schemas_has_a_manifest_that_breaks_it() {
         })
         .collect();
     let without: Vec<_> = guards.difference(&broken).collect();
-    assert!(without.is_empty(), "no row of refused.yaml breaks these: {without:#?}");
+    assert!(without.is_empty(), "no row of refused*.yaml breaks these: {without:#?}");
     let unknown: Vec<_> = broken.difference(&guards).collect();
-    assert!(unknown.is_empty(), "rows of refused.yaml break what is not in the schemas: {unknown:#?}");
+    assert!(unknown.is_empty(), "rows of refused*.yaml break what is not in the schemas: {unknown:#?}");
 }
 
 /// A world of definitions only.

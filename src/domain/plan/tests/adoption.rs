@@ -1,0 +1,99 @@
+//! What is adopted, and what is said where nothing can be.
+
+use super::*;
+
+#[test]
+fn masked_values_of_a_webhook_that_we_never_wrote_to_count_as_different() {
+    // The object had another one before, with the very same spec and Secrets.
+    let lookalike = [Webhook { marker: SeenMarker::Absent, ..veiled(2) }];
+    let view = View { looked_up: Some((id(1), None)), ..view(&lookalike, at(1)) };
+    let case = Case { adoption: AdoptionPolicy::Adopt, ..synced() };
+    let planned = plan(&case, &desired(), &view, &Others::default(), &mut memory(&case), TIMING);
+    assert!(changes(planned).headers.is_some());
+}
+
+#[test]
+fn adopting_what_masks_its_values_or_lags_sends_them_once() {
+    let case = Case { adoption: AdoptionPolicy::Adopt, ..case() };
+    let webhooks = [Webhook { marker: SeenMarker::Absent, ..veiled(1) }];
+    let mut process = memory(&case);
+    assert!(patched(&case, &mut process, &webhooks, 1).is_some());
+    let end = rest(look(&case, &mut process, &webhooks, 2));
+    assert_eq!((end.reason, end.webhook.map(|(_, o)| o)), (Reason::Synced, Some(Ownership::Adopted)));
+
+    let lagging = [with_header(bare(1), "X-Old")];
+    let mut process = memory(&case);
+    assert!(patched(&case, &mut process, &lagging, 1).is_some());
+    assert_eq!(rest(look(&case, &mut process, &lagging, 2)).reason, Reason::Progressing);
+}
+
+#[test]
+fn adoption_required_names_the_ids_and_what_to_set() {
+    let one = rest(first_look(&case(), &[bare(1)])).message;
+    for part in [&id(1).to_string(), "spec.adoptionPolicy: Adopt", "spec.webhookId", "CreateAnother"] {
+        assert!(one.contains(part), "{part}: {one}");
+    }
+    let adopts = Case { adoption: AdoptionPolicy::Adopt, ..case() };
+    let webhooks = [bare(1), bare(2)];
+    let two = rest(first_look(&adopts, &webhooks));
+    assert_eq!(two.reason, Reason::AdoptionRequired);
+    assert!(two.message.contains(&format!(
+        "2 webhooks with this name and URL that nobody claims: {}, {}",
+        id(1),
+        id(2)
+    )));
+}
+
+#[test]
+fn what_is_set_already_and_does_not_help_is_not_advised() {
+    let adopts = Case { adoption: AdoptionPolicy::Adopt, ..case() };
+    let webhooks = [veiled(1)];
+    let end = rest(first_look(&adopts, &webhooks));
+    assert_eq!(end.reason, Reason::AdoptionRequired, "a masked marker is some operator's");
+    assert!(!end.message.contains("spec.adoptionPolicy: Adopt"), "{}", end.message);
+    // Two new ones, one of which is ours.
+    let another = Case { adoption: AdoptionPolicy::CreateAnother, intent: announced(&[]), ..case() };
+    let webhooks = [veiled(1), veiled(2)];
+    let end = rest(look(&another, &mut memory(&another), &webhooks, 31));
+    assert_eq!(end.reason, Reason::AdoptionRequired);
+    assert!(!end.message.contains("CreateAnother"), "{}", end.message);
+}
+
+#[test]
+fn create_another_creates_beside_a_look_alike() {
+    let case = Case { adoption: AdoptionPolicy::CreateAnother, ..case() };
+    assert!(matches!(write(first_look(&case, &[bare(1)])), Write::Create { .. }));
+}
+
+#[test]
+fn an_adopted_webhook_is_not_marked_and_left_alone_if_it_equals_the_spec() {
+    let case = Case { pinned: Some(id(1)), ..case() };
+    let sent = changes(first_look(&case, &[with_header(bare(1), "X-Old")]));
+    assert_eq!(sent.headers, Some(desired().header_map(None)));
+    let end = rest(first_look(&case, &[bare(1)])).reason;
+    assert_eq!(end, Reason::Synced);
+}
+
+#[test]
+fn a_webhook_that_was_handed_over_is_never_replaced() {
+    for pinned in [Some(id(1)), None] {
+        let case = Case { pinned, recorded: Some((id(1), Ownership::Adopted)), ..case() };
+        let webhooks = [with_header(bare(1), "X-Old")];
+        let (_, end) = patched_until(&case, &mut memory(&case), &webhooks, 0);
+        let end = rest(end);
+        assert_eq!(end.reason, Reason::NotConverging);
+        assert!(end.message.contains("headers[X-Old]"), "{}", end.message);
+    }
+}
+
+#[test]
+fn waiting_for_another_creation_ends_and_says_what_to_do() {
+    let others = Others { creating: true, ..Others::default() };
+    let webhooks = [veiled(1)];
+    let mut memory = memory(&case());
+    let mut look = |second| rest(plan(&case(), &desired(), &view(&webhooks, at(second)), &others, &mut memory, TIMING));
+    assert_eq!(look(1).reason, Reason::Progressing);
+    let end = look(31);
+    assert_eq!((end.reason, end.again), (Reason::AdoptionRequired, None));
+    assert!(end.message.contains("shop/other") && end.message.contains(&id(1).to_string()), "{}", end.message);
+}

@@ -76,6 +76,9 @@ impl Memory {
         let unseen_creations = corrections.remove(&Field::Webhook).unwrap_or(0);
         // Creations that were given up were waited for then: nothing is under way.
         let pending = open && unseen_creations == 0;
+        // For a header that status tells of, and with no creation open, the replacement was made if it was possible.
+        let tried = !open && corrections.keys().any(|field| matches!(field, Field::Header(_)));
+        let replaced = unseen_creations > 0 || tried;
         Self {
             basis,
             corrections,
@@ -86,7 +89,7 @@ impl Memory {
             unseen_creations,
             accepted: None,
             last_update: None,
-            replaced: unseen_creations > 0,
+            replaced,
             contested_since: None,
         }
     }

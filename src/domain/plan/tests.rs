@@ -223,6 +223,16 @@ fn a_replacement_is_waited_for_before_it_is_tried_again_or_given_up() {
 }
 
 #[test]
+fn a_new_process_does_not_replace_again_what_comes_back_after_a_replacement() {
+    // The intent is closed: status names the webhook that the replacement made, and somebody set the header there again.
+    let (case, _, stuck) = replacing();
+    let case = Case { intent: Intent { held: true, creating: None }, ..case };
+    let corrections = [(Field::Header(HeaderName::new("X-Old")), 2)].into();
+    let mut memory = Memory::first_met(at(0), case.intent.is_open(case.owned_id()), corrections, basis(1));
+    assert_eq!(rest(look(&case, &mut memory, &stuck, 60)).reason, Reason::NotConverging);
+}
+
+#[test]
 fn a_replacement_that_was_refused_or_lost_is_tried_again() {
     let (case, mut memory, stuck) = replacing();
     memory.created(at(31), Answer::Refused, true);

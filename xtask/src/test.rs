@@ -80,6 +80,8 @@ fn tests_command(
         .env("HOOKWRIGHT_TEST_LAUNCHER", &a.launcher)
         // Tests against the API server mostly wait: more of them than cores keep the cores busy.
         .env("RUST_TEST_THREADS", "8")
+        // The same cases for everybody, so that a change is judged by what it changes. Another seed looks further.
+        .env("PROPTEST_RNG_SEED", std::env::var("PROPTEST_RNG_SEED").unwrap_or_else(|_| "20261122".into()))
         // Nobody's real cluster may be reached by a test that forgets to say which one it means.
         .env_remove("KUBECONFIG");
     Ok(command)

@@ -1,6 +1,7 @@
 //! The project's chores, as `cargo xtask <command>`. Each command is a file; everything that it starts belongs to a
 //! value that stops it when dropped, so that a failure, an early return and Ctrl-C all leave nothing behind.
 
+mod bench;
 mod cargo;
 mod codegen;
 mod control_plane;
@@ -30,6 +31,8 @@ enum Command {
     Demo(demo::Args),
     /// Pass every check and test: what CI runs.
     Test(test::Args),
+    /// Measure the operator against its bounds, side by side with a plain client.
+    Bench(bench::Args),
     /// A real etcd, kube-apiserver and kube-controller-manager.
     #[command(subcommand)]
     ControlPlane(control_plane::Command),
@@ -58,6 +61,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Demo(args) => demo::run(&args).await,
         Command::Test(args) => test::run(&args).await,
+        Command::Bench(args) => bench::run(&args).await,
         Command::ControlPlane(command) => control_plane::run(command).await,
         Command::Codegen => codegen::run().await,
     }

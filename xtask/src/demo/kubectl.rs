@@ -45,6 +45,11 @@ impl Kubectl {
         Ok(())
     }
 
+    /// What the API server answers to a GET of this path.
+    pub async fn raw(&self, path: &str) -> Result<String> {
+        self.run(&["get", "--raw", path], "").await
+    }
+
     pub async fn apply(&self, manifest: &str) -> Result<()> {
         self.run(&["apply", "--server-side", "-f", "-"], manifest).await?;
         Ok(())

@@ -2,7 +2,7 @@
 
 mod console;
 mod examples;
-mod kubectl;
+pub mod kubectl;
 mod show;
 mod stage;
 mod table;

@@ -1,0 +1,102 @@
+//! `cargo xtask bench`: what the operator costs, measured on a real API server against the simulator, side by side with a
+//! *floor*: a plain client that makes the same writes and nothing else. `docs/performance.md` says how to read it.
+
+mod counts;
+mod load;
+mod proc;
+mod report;
+mod rest;
+mod rounds;
+mod stage;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use self::{report::Report, rounds::Plan};
+use crate::{cargo, control_plane::Assets, dirs};
+
+/// The profile of what is measured; see Cargo.toml.
+const PROFILE: &str = "bench-release";
+/// Webhooks for which the bounds are written, and that a larger number is compared with.
+const USUAL: usize = 1000;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// How many ProjectWebhooks, over a fiftieth as many projects. Above 1000, creation at 1000 is measured first.
+    #[arg(long, default_value_t = USUAL)]
+    webhooks: usize,
+    /// Write everything that was measured to this file, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Repeat the creation so often, floor and operator in turn; the median counts. For noisy machines.
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
+    /// Passes of the operator at a time, and calls of the floor.
+    #[arg(long, default_value_t = 32)]
+    concurrency: u16,
+    /// How many objects are being applied at a time.
+    #[arg(long, default_value_t = 16)]
+    appliers: u16,
+    /// How many specs are changed.
+    #[arg(long, default_value_t = 100)]
+    changes: usize,
+    /// Measure creation alone: for finding out what it costs.
+    #[arg(long)]
+    creation_only: bool,
+    /// How long rest is watched, twice: right after, and after a restart.
+    #[arg(long, default_value_t = 60)]
+    rest_seconds: u64,
+}
+
+pub async fn run(args: &Args) -> Result<()> {
+    ensure!(cfg!(target_os = "linux"), "bench reads /proc, and so needs Linux");
+    ensure!((1..=99_999).contains(&args.webhooks), "--webhooks must be between 1 and 99999");
+    ensure!(args.rest_seconds >= 30, "--rest-seconds must be at least 30, or a project comes due twice");
+    ensure!(args.rounds > 0 && args.concurrency > 0 && args.appliers > 0, "a number is 0");
+    println!("building (profile {PROFILE}: release without LTO) …");
+    let assets = Assets::ready().await?;
+    build().await?;
+    let plan = Plan {
+        webhooks: args.webhooks,
+        rounds: args.rounds,
+        concurrency: args.concurrency,
+        appliers: args.appliers,
+        changes: args.changes,
+        rest_seconds: args.rest_seconds,
+        binaries: target_directory()?.join(PROFILE),
+    };
+    let report = dirs::with_scratch(async |scratch| {
+        let mut report = Report::new(&plan);
+        if plan.webhooks > USUAL {
+            report.usual = Some(rounds::creations(&plan.only_creation(USUAL), &assets, scratch).await?);
+        }
+        if args.creation_only {
+            report.rounds = rounds::creations(&plan, &assets, scratch).await?;
+        } else {
+            rounds::all(&plan, &assets, scratch, &mut report).await?;
+        }
+        Ok(report)
+    })
+    .await?;
+    println!("\n{}", report.table());
+    if let Some(path) = &args.json {
+        let text = serde_json::to_string_pretty(&report.json())?;
+        std::fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
+        println!("\nall of it: {}", path.display());
+    }
+    Ok(())
+}
+
+/// In one call: cargo would compile what they share once for each otherwise.
+async fn build() -> Result<()> {
+    let programs = ["--package", "hookwright", "--package", "simulator", "--bins"];
+    let load = ["--package", "xtask", "--example", load::PROGRAM];
+    cargo::run(["build", "--locked", "--profile", PROFILE].into_iter().chain(programs).chain(load)).await
+}
+
+/// Where cargo puts what it builds: two above this program.
+fn target_directory() -> Result<PathBuf> {
+    let own = dirs::binaries()?;
+    Ok(own.parent().context("this program lies in no target directory")?.to_path_buf())
+}

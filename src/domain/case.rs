@@ -51,10 +51,10 @@ pub struct Case {
 }
 
 impl Case {
-    /// The recorded webhook, if this object owns it.
+    /// The webhook that this object owns: see [`Intent::owned`].
     #[must_use]
     pub fn owned(&self) -> Option<(WebhookId, Ownership)> {
-        self.recorded.filter(|(_, ownership)| *ownership != Ownership::Observed)
+        self.intent.owned(self.recorded)
     }
 
     /// Whether `spec.connectionRef` is another one than when the remote last equalled the spec.

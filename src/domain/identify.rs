@@ -200,14 +200,13 @@ fn unmarked<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Ri
     }
 }
 
-/// The intent to create, before a POST: what is recorded now, and the webhooks that look like this object's already. What
-/// is to be replaced has to be recorded before.
+/// The intent to create, before a POST: what is recorded now, and the webhooks that look like this object's already.
 #[must_use]
-pub fn intent_to_create(case: &Case, desired: &Desired, view: &View<'_>, replaces: bool) -> Creating {
+pub fn intent_to_create(case: &Case, desired: &Desired, view: &View<'_>, replaces: Option<WebhookId>) -> Creating {
     let same = view.listed().filter(|webhook| same_name_and_url(desired, webhook));
     Creating {
-        after: case.owned_id(),
-        replaces,
+        after: replaces.or_else(|| case.owned_id()),
+        replaces: replaces.is_some(),
         generation: case.basis.generation,
         candidates: same.map(|webhook| webhook.id).collect(),
     }
@@ -220,7 +219,7 @@ pub fn intent_to_adopt(case: &Case, desired: &Desired, view: &View<'_>, id: Webh
     let creating = case.intent.creating.as_ref()?;
     let unknown = case.intent.is_open(case.owned_id()) && !creating.candidates.contains(&id);
     unknown.then(|| {
-        let mut now = intent_to_create(case, desired, view, false);
+        let mut now = intent_to_create(case, desired, view, None);
         now.candidates.insert(id);
         now
     })

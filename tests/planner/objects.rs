@@ -79,7 +79,7 @@ impl Object {
     }
 
     pub fn owned(&self) -> Option<(WebhookId, Ownership)> {
-        self.recorded().filter(|(_, ownership)| *ownership != Ownership::Observed)
+        self.intent().owned(self.recorded())
     }
 
     pub fn intent(&self) -> Intent {

@@ -82,20 +82,11 @@ fn seconds(seconds: &'static [u64]) -> impl Strategy<Value = Duration> {
 }
 
 fn variant() -> impl Strategy<Value = (Variant, bool)> {
-    let _values = prop_oneof![4 => Just(Values::Shown), 2 => Just(Values::Masked), 1 => Just(Values::Dropped)];
+    let values = prop_oneof![4 => Just(Values::Shown), 2 => Just(Values::Masked), 1 => Just(Values::Dropped)];
     let events = prop_oneof![Just(Events::Kept), Just(Events::Lowered), Just(Events::Reversed)];
     let cap = prop_oneof![6 => Just(None), 1 => (0_usize..3).prop_map(Some)];
     let rarely = || prop::bool::weighted(0.15);
-    (
-        Just(true),
-        Just(Values::Masked),
-        events,
-        seconds(&[0, 0, 0, 10, 45]),
-        cap,
-        rarely(),
-        rarely(),
-        prop::bool::weighted(0.8),
-    )
+    (any::<bool>(), values, events, seconds(&[0, 0, 0, 10, 45]), cap, rarely(), rarely(), prop::bool::weighted(0.8))
         .prop_map(|(merges, values, events, lag, cap, shouts, timeless, marking)| {
             // Where markers can't be seen, what comes later than the settle time is not told apart from what is new;
             // nor what a LIST that is cut off begins to show.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use kube::ResourceExt;
 
 use crate::api::connection::{ClusterConnection, Connection};
-use crate::api::project_webhook::{ConnectionKind, ConnectionRef, ManagementPolicy, ProjectWebhook};
+use crate::api::project_webhook::{ConnectionKind, ConnectionRef, ManagementPolicy, Ownership, ProjectWebhook};
 use crate::api::{CREATING, FINALIZER};
 use crate::domain::case::Age;
 use crate::domain::claim::{Claimant, Rivals, Strength};
@@ -166,8 +166,8 @@ impl Index {
         let held = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
         let creating = object.annotations().get(CREATING).and_then(|annotation| Creating::parse(annotation));
         let intent = Intent { held, creating };
-        let recorded = status.and_then(|status| Some((status.webhook_id.as_deref()?.parse().ok()?, status.ownership?)));
-        let recorded = intent.owned(recorded).map(|(id, _)| id);
+        let owned = status.filter(|status| status.ownership.is_some_and(|o| o != Ownership::Observed));
+        let recorded = owned.and_then(|status| status.webhook_id.as_deref()?.parse().ok());
         Entry {
             age: age(object),
             connection: ConnectionKey::of(&spec.connection_ref, &key.namespace),

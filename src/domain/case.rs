@@ -51,10 +51,10 @@ pub struct Case {
 }
 
 impl Case {
-    /// The webhook that this object owns: see [`Intent::owned`].
+    /// The recorded webhook, if this object owns it.
     #[must_use]
     pub fn owned(&self) -> Option<(WebhookId, Ownership)> {
-        self.intent.owned(self.recorded)
+        self.recorded.filter(|(_, ownership)| *ownership != Ownership::Observed)
     }
 
     /// Whether `spec.connectionRef` is another one than when the remote last equalled the spec.

@@ -200,13 +200,14 @@ fn unmarked<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Ri
     }
 }
 
-/// The intent to create, before a POST: what is recorded now, and the webhooks that look like this object's already.
+/// The intent to create, before a POST: what is recorded now, and the webhooks that look like this object's already. What
+/// is to be replaced has to be recorded before.
 #[must_use]
-pub fn intent_to_create(case: &Case, desired: &Desired, view: &View<'_>, replaces: Option<WebhookId>) -> Creating {
+pub fn intent_to_create(case: &Case, desired: &Desired, view: &View<'_>, replaces: bool) -> Creating {
     let same = view.listed().filter(|webhook| same_name_and_url(desired, webhook));
     Creating {
-        after: replaces.or_else(|| case.owned_id()),
-        replaces: replaces.is_some(),
+        after: case.owned_id(),
+        replaces,
         generation: case.basis.generation,
         candidates: same.map(|webhook| webhook.id).collect(),
     }
@@ -219,7 +220,7 @@ pub fn intent_to_adopt(case: &Case, desired: &Desired, view: &View<'_>, id: Webh
     let creating = case.intent.creating.as_ref()?;
     let unknown = case.intent.is_open(case.owned_id()) && !creating.candidates.contains(&id);
     unknown.then(|| {
-        let mut now = intent_to_create(case, desired, view, None);
+        let mut now = intent_to_create(case, desired, view, false);
         now.candidates.insert(id);
         now
     })

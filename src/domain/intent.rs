@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::ids::WebhookId;
-use crate::api::project_webhook::Ownership;
 
 /// The content of annotation `hookwright.dev/creating`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,14 +71,6 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// The webhook that the object owns: what status records, or what is to be replaced since before status recorded it.
-    #[must_use]
-    pub fn owned(&self, recorded: Option<(WebhookId, Ownership)>) -> Option<(WebhookId, Ownership)> {
-        let replaced = || self.creating.as_ref().filter(|creating| self.held && creating.replaces)?.after;
-        let recorded = recorded.filter(|(_, ownership)| *ownership != Ownership::Observed);
-        recorded.or_else(|| Some((replaced()?, Ownership::Created)))
-    }
-
     /// Whether a creation was begun of which no end is recorded.
     #[must_use]
     pub fn is_open(&self, recorded: Option<WebhookId>) -> bool {

@@ -206,7 +206,7 @@ impl World {
         wrote: bool,
     ) -> Result<Option<Refusal>, Crash> {
         let told = match write {
-            Write::Create { replaces, .. } => return self.create(i, case, desired, view, replaces),
+            Write::Create { replaces, .. } => return self.create(i, desired, view, replaces, wrote),
             Write::Update { id, changes, fields, adopts } => {
                 let closing = if adopts { intent_to_adopt(case, desired, view, id) } else { None };
                 if let Some(closing) = closing {
@@ -231,7 +231,7 @@ impl World {
             }
             Write::RemoveDuplicate { id, keep, record } => {
                 if let Some(ownership) = record {
-                    self.name_before_removal(i, view, keep, ownership, wrote)?;
+                    self.record(i, view, keep, ownership, wrote)?;
                 }
                 self.delete(i, id)?
             }
@@ -240,7 +240,7 @@ impl World {
         Ok(refusal(told))
     }
 
-    fn name_before_removal(
+    fn record(
         &mut self,
         i: usize,
         view: &View<'_>,
@@ -254,7 +254,7 @@ impl World {
             return Ok(());
         }
         let finding = Finding::Present { webhook: Box::new(webhook.clone()), ownership, differences: vec![] };
-        let message = "removing a second webhook of this object".into();
+        let message = "writing to the remote".into();
         let outcome = Outcome { reason: Reason::Progressing, message, finding, basis: None, recurring: None, wrote };
         self.publish(i, &outcome, false).map(|_| ())
     }
@@ -262,12 +262,16 @@ impl World {
     fn create(
         &mut self,
         i: usize,
-        case: &Case,
         desired: &Desired,
         view: &View<'_>,
         replaces: Option<WebhookId>,
+        wrote: bool,
     ) -> Result<Option<Refusal>, Crash> {
-        let creating = intent_to_create(case, desired, view, replaces);
+        if let Some(old) = replaces {
+            self.record(i, view, old, Ownership::Created, wrote)?;
+        }
+        let case = self.case(i);
+        let creating = intent_to_create(&case, desired, view, replaces.is_some());
         if case.intent.creating.as_ref() != Some(&creating) || !case.intent.held {
             self.kubernetes(i, |object| {
                 object.held = true;

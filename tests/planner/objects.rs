@@ -79,7 +79,7 @@ impl Object {
     }
 
     pub fn owned(&self) -> Option<(WebhookId, Ownership)> {
-        self.intent().owned(self.recorded())
+        self.recorded().filter(|(_, ownership)| *ownership != Ownership::Observed)
     }
 
     pub fn intent(&self) -> Intent {

@@ -117,9 +117,13 @@ pub fn synced_is_true(world: &World, i: usize) {
     }
 }
 
-/// What this object created, as it really is.
+/// What this object created, as it really is; but for what was handed over to another object since.
 pub fn made_by(world: &World, i: usize) -> Vec<WebhookId> {
-    world.remote.webhooks.iter().filter(|webhook| webhook.by == By::Object(i)).map(|webhook| webhook.id).collect()
+    let made = world.remote.webhooks.iter().filter(|webhook| webhook.by == By::Object(i)).map(|webhook| webhook.id);
+    let others = |id| {
+        move |(j, object): (usize, &Object)| j != i && !object.gone && object.owned().is_some_and(|(of, _)| of == id)
+    };
+    made.filter(|id| !world.objects.iter().enumerate().any(others(*id))).collect()
 }
 
 /// Two objects never own one webhook.
@@ -163,7 +167,7 @@ pub fn nothing_left(world: &World, i: usize) {
         return;
     }
     for id in made_by(world, i) {
-        let named = object.orphans.contains(&id);
+        let named = world.objects.iter().any(|object| object.orphans.contains(&id));
         if object.spec.deletion != Some(DeletionPolicy::Orphan) {
             let hidden = variant.values != Values::Shown || !world.marking;
             assert!(hidden && named, "{id} of object {i} is left behind, named: {named}");

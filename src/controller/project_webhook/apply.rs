@@ -43,7 +43,7 @@ pub(super) async fn apply(
         }
         Write::RemoveDuplicate { id, keep, record } => {
             if let Some(ownership) = record {
-                name_before_removal(pass, observed, keep, ownership).await?;
+                record_webhook(pass, observed, keep, ownership, "removing a second webhook of this object").await?;
             }
             delete(pass, resolved, id).await?;
             pass.context.metrics.duplicate_removed(ProjectWebhookKind::KIND);
@@ -62,7 +62,11 @@ async fn create(
     observed: &Observed,
     replaces: Option<WebhookId>,
 ) -> Result<(), Halt> {
-    announce(pass, resolved, desired, observed, replaces).await?;
+    if let Some(old) = replaces {
+        record_webhook(pass, observed, old, Ownership::Created, "replacing the webhook, which keeps a removed header")
+            .await?;
+    }
+    announce(pass, resolved, desired, observed, replaces.is_some()).await?;
     let marker = Marker::of(&pass.context.settings.cluster, &pass.key);
     let webhook = NewWebhook::new(desired, pass.context.settings.marking.then_some(&marker));
     let answer = resolved.live.app_maker.create(&resolved.path, &webhook).await;
@@ -93,7 +97,7 @@ async fn announce(
     resolved: &Resolved,
     desired: &Desired,
     observed: &Observed,
-    replaces: Option<WebhookId>,
+    replaces: bool,
 ) -> Result<(), Halt> {
     let case = case(pass, resolved.basis.clone());
     let creating = intent_to_create(&case, desired, &observed.view(&pass.memory.done.deleted), replaces);
@@ -175,21 +179,22 @@ pub(super) async fn unmark(
     answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))
 }
 
-/// Before one of two webhooks is deleted, status names the one that stays: a crash in between must not leave a status
-/// that points to nothing.
-async fn name_before_removal(
+/// Before one of two webhooks is deleted, status names the one that stays, and before one is replaced, that one: a crash
+/// in between must not leave a status that points to nothing, nor a webhook that nobody knows of.
+async fn record_webhook(
     pass: &mut PwhPass<'_>,
     observed: &Observed,
-    keep: WebhookId,
+    id: WebhookId,
     ownership: Ownership,
+    message: &str,
 ) -> Result<(), Halt> {
-    let Some(webhook) = find(observed, keep) else { return Ok(()) };
-    if pass.status.webhook_id.as_deref() == Some(keep.to_string().as_str()) {
+    let Some(webhook) = find(observed, id) else { return Ok(()) };
+    if pass.status.webhook_id.as_deref() == Some(id.to_string().as_str()) {
         return Ok(());
     }
     let outcome = Outcome {
         reason: Reason::Progressing,
-        message: "removing a second webhook of this object".into(),
+        message: message.into(),
         finding: Finding::Present { webhook: Box::new(webhook.clone()), ownership, differences: vec![] },
         basis: None,
         recurring: None,

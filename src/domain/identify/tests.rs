@@ -224,7 +224,7 @@ fn the_intent_names_what_is_owned_and_what_looks_the_same() {
     let observed = Case { recorded: Some((id(1), Ownership::Observed)), ..case() };
     let other = Webhook { name: "Other".into(), ..bare(2) };
     let webhooks = [bare(1), other];
-    let creating = intent_to_create(&observed, &desired(), &view(&webhooks, at(1)), None);
+    let creating = intent_to_create(&observed, &desired(), &view(&webhooks, at(1)), false);
     assert_eq!(creating, Creating { after: None, replaces: false, generation: 1, candidates: [id(1)].into() });
     let intent = Intent { held: true, creating: Some(creating) };
     assert!(intent.is_open(observed.owned_id()), "what was only observed is no end of a creation");
@@ -249,20 +249,6 @@ fn a_creation_that_was_refused_made_nothing() {
     let webhooks = [veiled(2)];
     let found = identify(&case, &desired(), &view(&webhooks, at(1)), &Others::default(), false);
     assert!(matches!(found, Identity::Lookalikes(_)));
-}
-
-#[test]
-fn what_is_to_be_replaced_is_owned_even_before_status_records_it() {
-    let webhooks = [veiled(1)];
-    let creating = intent_to_create(&case(), &desired(), &view(&webhooks, at(1)), Some(id(1)));
-    let case = Case { intent: Intent { held: true, creating: Some(creating) }, ..case() };
-    assert_eq!(case.owned(), Some((id(1), Ownership::Created)));
-    assert!(case.intent.is_open(case.owned_id()));
-    assert_eq!(mine(find(&case, &webhooks, &Others::default())).0, id(1));
-    assert_eq!(
-        mine(find(&case, &[veiled(1), veiled(2)], &Others::default())),
-        (id(2), Ownership::Created, vec![id(1)])
-    );
 }
 
 #[test]

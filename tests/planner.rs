@@ -23,13 +23,23 @@ use proptest::prelude::*;
 use remote::{Remote, Values};
 use script::{Scenario, play, scenario};
 
-/// A round is one pass over each object. Where one waits, time goes on past the settle time.
-fn round(world: &mut World) -> bool {
+/// What a round did.
+enum Round {
+    /// Something was written.
+    Busy,
+    /// It only looked whether there is something to do by now.
+    Waiting,
+    /// Nothing.
+    AtRest,
+}
+
+/// A round is one pass over each object. Where one waits, time goes on past the settle time, and to when it wants to look again.
+fn round(world: &mut World) -> Round {
     let before = (world.remote.writes, world.kubernetes_writes);
-    let mut waits = false;
+    let mut waits: Option<Duration> = None;
     for i in 0..world.objects.len() {
         match world.pass(i).unwrap() {
-            Ended::Published { waits: more } => waits |= more,
+            Ended::Published { waits: more } => waits = waits.max(more),
             Ended::Released => {}
             Ended::Circling => panic!("object {i} goes in circles: {}", world.objects[i].message()),
         }
@@ -37,18 +47,28 @@ fn round(world: &mut World) -> bool {
             rules::synced_is_true(world, i);
         }
     }
-    let pause = if waits { TIMING.settle + Duration::from_secs(1) } else { Duration::from_secs(1) };
+    let pause = waits.map_or(Duration::ZERO, |again| again.max(TIMING.settle)) + Duration::from_secs(1);
     world.remote.advance(pause);
-    waits || before != (world.remote.writes, world.kubernetes_writes)
+    match (before == (world.remote.writes, world.kubernetes_writes), waits) {
+        (false, _) => Round::Busy,
+        (true, Some(_)) => Round::Waiting,
+        (true, None) => Round::AtRest,
+    }
 }
 
-/// Passes until nothing is written and nothing waits.
+/// Passes until nothing is written and nothing waits; how many of them did more than to wait.
 fn settle(world: &mut World) -> usize {
     world.remote.faults.clear();
-    (0..20).find(|_| !round(world)).unwrap_or_else(|| {
-        let states: Vec<_> = world.objects.iter().map(|object| (object.reason(), object.message())).collect();
-        panic!("no rest: {states:?}")
-    })
+    let mut busy = 0;
+    for _ in 0..30 {
+        match round(world) {
+            Round::Busy => busy += 1,
+            Round::Waiting => {}
+            Round::AtRest => return busy,
+        }
+    }
+    let states: Vec<_> = world.objects.iter().map(|object| (object.reason(), object.message())).collect();
+    panic!("no rest: {states:?}")
 }
 
 fn check(scenario: &Scenario) {

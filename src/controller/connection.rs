@@ -75,8 +75,13 @@ pub async fn reconcile<K: ConnectionObject>(context: &Arc<Context>, object: &K) 
     let key = object.connection_key();
     match pass(context, object, &key).await {
         Ok(action) => action,
-        Err(Halt::Refused(Refusal { message: why, .. }) | Halt::Retry(why)) => {
-            tracing::warn!(connection = %key.key, "pass ended early, trying again: {why}");
+        Err(halt) => {
+            match halt {
+                Halt::Outdated => tracing::debug!(connection = %key.key, "somebody else wrote it in between"),
+                Halt::Refused(Refusal { message: why, .. }) | Halt::Retry(why) => {
+                    tracing::warn!(connection = %key.key, "pass ended early, trying again: {why}");
+                }
+            }
             Action::requeue(backoff(1, &key))
         }
     }

@@ -208,8 +208,13 @@ fn judge<K: Kind>(
             };
             (after, result)
         }
-        Err(Halt::Refused(Refusal { message: why, .. }) | Halt::Retry(why)) => {
-            tracing::warn!(object = %pass.key, "pass ended early, trying again: {why}");
+        Err(halt) => {
+            match halt {
+                Halt::Outdated => tracing::debug!(object = %pass.key, "somebody else wrote the object in between"),
+                Halt::Refused(Refusal { message: why, .. }) | Halt::Retry(why) => {
+                    tracing::warn!(object = %pass.key, "pass ended early, trying again: {why}");
+                }
+            }
             pass.again = Some(backoff(pass.failures + 1, &pass.key));
             pass.failed = true;
             (before, PassResult::Failed)

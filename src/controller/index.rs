@@ -6,14 +6,19 @@ use std::sync::{Mutex, PoisonError};
 
 use kube::ResourceExt;
 
+use crate::api::condition::Reason;
 use crate::api::connection::{ClusterConnection, Connection};
-use crate::api::project_webhook::{ConnectionKind, ConnectionRef, ManagementPolicy, Ownership, ProjectWebhook};
+use crate::api::project_webhook::{
+    AdoptionPolicy, ConnectionKind, ConnectionRef, ManagementPolicy, Ownership, ProjectWebhook,
+};
 use crate::api::{CREATING, FINALIZER};
 use crate::domain::case::Age;
 use crate::domain::claim::{Claimant, Rivals, Strength};
 use crate::domain::ids::{ObjectKey, ProjectId, WebhookId};
 use crate::domain::intent::{Creating, Intent};
 use crate::domain::marker::{ClusterId, Marker};
+use crate::domain::status::current_reason;
+use crate::domain::time::Moment;
 
 /// A Connection or a ClusterConnection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +86,29 @@ struct Entry {
     recorded: Option<WebhookId>,
     pinned: Option<WebhookId>,
     creating: bool,
+    /// It may be about to adopt by name: no pass has said yet what becomes of its present spec.
+    wishing: bool,
+    /// Somebody else has what it wants.
+    conflicted: bool,
+    generation: Option<i64>,
+    /// Since when its spec is as it is, or something that it waits for has changed.
+    since: Moment,
+}
+
+impl Entry {
+    /// What others might wait for.
+    fn claims(&self) -> (Option<WebhookId>, Option<WebhookId>, Option<ProjectId>) {
+        (self.recorded, self.pinned, self.project)
+    }
+}
+
+/// What a change of one object means for others.
+#[derive(Debug, Default)]
+pub struct Affected {
+    /// Connections that gained their first user or lost one.
+    pub connections: Vec<ConnectionKey>,
+    /// Objects in conflict, for which it may now be their turn.
+    pub conflicted: Vec<ObjectKey>,
 }
 
 #[derive(Default)]
@@ -89,7 +117,9 @@ struct Maps {
     by_webhook: HashMap<WebhookId, HashSet<ObjectKey>>,
     by_marker: HashMap<Marker, ObjectKey>,
     by_connection: BTreeMap<ConnectionKey, HashSet<ObjectKey>>,
-    creating: HashMap<(ProjectId, String), HashSet<ObjectKey>>,
+    /// Those that are creating or wishing, by project and display name.
+    undecided: HashMap<(ProjectId, String), HashSet<ObjectKey>>,
+    conflicted: HashSet<ObjectKey>,
     endpoints: HashMap<ConnectionKey, String>,
     /// Webhooks that a pass is about to adopt: from the decision until status records it.
     adopting: HashMap<WebhookId, ObjectKey>,
@@ -108,23 +138,46 @@ impl Index {
         Self { cluster, maps: Mutex::default() }
     }
 
-    /// Takes an object's present state in. Returns the connections that gained their first user or lost one.
-    pub fn applied(&self, object: &ProjectWebhook) -> Vec<ConnectionKey> {
+    /// Takes an object's present state in.
+    pub fn applied(&self, object: &ProjectWebhook, now: Moment) -> Affected {
         let key = object_key(object);
-        let entry = self.entry(&key, object);
+        let mut entry = self.entry(&key, object, now);
         let mut maps = self.lock();
         let before = maps.remove(&key);
-        let now = entry.connection.clone();
-        let first = maps.insert(key, entry);
-        if before.as_ref() == Some(&now) {
-            return vec![];
+        if let Some(before) = before.as_ref().filter(|b| b.generation == entry.generation && b.age == entry.age) {
+            entry.since = before.since;
         }
-        before.into_iter().chain(first.then_some(now)).collect()
+        let freed = before.as_ref().filter(|before| before.claims() != entry.claims());
+        let conflicted = freed.map(|before| maps.await_turn(before, &key, now)).unwrap_or_default();
+        let before = before.map(|before| before.connection);
+        let connection = entry.connection.clone();
+        let first = maps.insert(key, entry);
+        if before.as_ref() == Some(&connection) {
+            return Affected { connections: vec![], conflicted };
+        }
+        Affected { connections: before.into_iter().chain(first.then_some(connection)).collect(), conflicted }
     }
 
-    /// Forgets an object. Returns the connection that lost it.
-    pub fn deleted(&self, key: &ObjectKey) -> Option<ConnectionKey> {
-        self.lock().remove(key)
+    /// Forgets an object.
+    pub fn deleted(&self, key: &ObjectKey, now: Moment) -> Affected {
+        let mut maps = self.lock();
+        let Some(before) = maps.remove(key) else { return Affected::default() };
+        let conflicted = maps.await_turn(&before, key, now);
+        Affected { connections: vec![before.connection], conflicted }
+    }
+
+    /// Notes that something changed that the object refers to: what the remote showed before says nothing to it.
+    pub fn touch(&self, key: &ObjectKey, now: Moment) {
+        if let Some(entry) = self.lock().entries.get_mut(key) {
+            entry.since = now;
+        }
+    }
+
+    /// Since when an object is as it is: before it says that a webhook is not there, a LIST has to have begun after that,
+    /// or it would miss one that a person made first.
+    #[must_use]
+    pub fn since(&self, key: &ObjectKey) -> Moment {
+        self.lock().entries.get(key).map_or(Moment::default(), |entry| entry.since)
     }
 
     /// All objects that refer to a connection.
@@ -159,7 +212,7 @@ impl Index {
         RivalsOf { index: self, me: me.clone(), endpoint: endpoint.to_owned(), project }
     }
 
-    fn entry(&self, key: &ObjectKey, object: &ProjectWebhook) -> Entry {
+    fn entry(&self, key: &ObjectKey, object: &ProjectWebhook, now: Moment) -> Entry {
         let spec = &object.spec;
         let status = object.status.as_ref();
         let claims = spec.management_policy != ManagementPolicy::Observe;
@@ -168,6 +221,10 @@ impl Index {
         let intent = Intent { held, creating };
         let owned = status.filter(|status| status.ownership.is_some_and(|o| o != Ownership::Observed));
         let recorded = owned.and_then(|status| status.webhook_id.as_deref()?.parse().ok());
+        let undecided = status.is_none_or(|status| Some(status.observed_generation) != object.metadata.generation);
+        let going = object.metadata.deletion_timestamp.is_some();
+        let adopts = claims && spec.adoption_policy == AdoptionPolicy::Adopt && spec.webhook_id.is_none();
+        let reason = status.and_then(|status| current_reason(&status.conditions));
         Entry {
             age: age(object),
             connection: ConnectionKey::of(&spec.connection_ref, &key.namespace),
@@ -177,6 +234,10 @@ impl Index {
             recorded,
             pinned: spec.webhook_id.as_deref().and_then(|id| id.parse().ok()).filter(|_| claims),
             creating: intent.is_open(recorded),
+            wishing: adopts && undecided && recorded.is_none() && !spec.suspend && !going,
+            conflicted: reason == Some(Reason::Conflict),
+            generation: object.metadata.generation,
+            since: now,
         }
     }
 
@@ -196,8 +257,11 @@ impl Maps {
         for id in [entry.recorded, entry.pinned].into_iter().flatten() {
             self.by_webhook.entry(id).or_default().insert(key.clone());
         }
-        if let (true, Some(project)) = (entry.creating, entry.project) {
-            self.creating.entry((project, entry.name.clone())).or_default().insert(key.clone());
+        if let (true, Some(project)) = (entry.creating || entry.wishing, entry.project) {
+            self.undecided.entry((project, entry.name.clone())).or_default().insert(key.clone());
+        }
+        if entry.conflicted {
+            self.conflicted.insert(key.clone());
         }
         self.by_marker.insert(entry.marker.clone(), key.clone());
         let connection = entry.connection.clone();
@@ -208,15 +272,16 @@ impl Maps {
         first
     }
 
-    /// The connection that it used.
-    fn remove(&mut self, key: &ObjectKey) -> Option<ConnectionKey> {
+    /// What was known of it.
+    fn remove(&mut self, key: &ObjectKey) -> Option<Entry> {
         let entry = self.entries.remove(key)?;
         for id in [entry.recorded, entry.pinned].into_iter().flatten() {
             drop_from(&mut self.by_webhook, &id, key);
         }
         if let Some(project) = entry.project {
-            drop_from(&mut self.creating, &(project, entry.name), key);
+            drop_from(&mut self.undecided, &(project, entry.name.clone()), key);
         }
+        self.conflicted.remove(key);
         self.by_marker.remove(&entry.marker);
         if let Some(users) = self.by_connection.get_mut(&entry.connection) {
             users.remove(key);
@@ -224,7 +289,20 @@ impl Maps {
                 self.by_connection.remove(&entry.connection);
             }
         }
-        Some(entry.connection)
+        Some(entry)
+    }
+
+    /// The objects in conflict that may have waited for what this one held. They look at the remote as it is now.
+    fn await_turn(&mut self, before: &Entry, key: &ObjectKey, now: Moment) -> Vec<ObjectKey> {
+        let Self { entries, conflicted, .. } = self;
+        let mut waiting = vec![];
+        for other in conflicted.iter().filter(|other| *other != key) {
+            if let Some(entry) = entries.get_mut(other).filter(|entry| entry.project == before.project) {
+                entry.since = now;
+                waiting.push(other.clone());
+            }
+        }
+        waiting
     }
 }
 
@@ -250,6 +328,17 @@ impl RivalsOf<'_> {
         let same_endpoint = maps.endpoints.get(&entry.connection).is_none_or(|endpoint| *endpoint == self.endpoint);
         *key != self.me && entry.project == Some(self.project) && same_endpoint
     }
+
+    /// The first of the rivals of this display name that are so.
+    fn undecided(&self, name: &str, is_so: impl Fn(&Entry, &Entry) -> bool) -> Option<ObjectKey> {
+        let maps = self.index.lock();
+        let me = maps.entries.get(&self.me)?;
+        let keys = maps.undecided.get(&(self.project, name.to_owned()))?;
+        let is_so = |key: &&ObjectKey| {
+            maps.entries.get(*key).is_some_and(|entry| self.is_rival(&maps, key, entry) && is_so(entry, me))
+        };
+        keys.iter().filter(is_so).min().cloned()
+    }
 }
 
 impl Rivals for RivalsOf<'_> {
@@ -270,8 +359,10 @@ impl Rivals for RivalsOf<'_> {
     }
 
     fn creating(&self, name: &str) -> Option<ObjectKey> {
-        let maps = self.index.lock();
-        let keys = maps.creating.get(&(self.project, name.to_owned()))?;
-        keys.iter().filter(|key| maps.entries.get(*key).is_some_and(|e| self.is_rival(&maps, key, e))).min().cloned()
+        self.undecided(name, |entry, _| entry.creating)
+    }
+
+    fn older_wish(&self, name: &str) -> Option<ObjectKey> {
+        self.undecided(name, |entry, me| entry.wishing && entry.age < me.age)
     }
 }

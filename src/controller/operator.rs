@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures::StreamExt;
 use futures::channel::mpsc::unbounded;
 use futures::future::join_all;
+use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::api::{ListParams, PostParams};
 use kube::core::{NamespaceResourceScope, PartialObjectMeta};
@@ -24,7 +24,7 @@ use super::connections::Connections;
 use super::context::{Context, Settings, Triggers};
 use super::driver::Driver;
 use super::events::Events;
-use super::index::{ConnectionKey, Index, object_key};
+use super::index::{Affected, ConnectionKey, Index, object_key};
 use super::kind::Kind;
 use super::project_webhook::ProjectWebhookKind;
 use super::refuse::kubernetes;
@@ -285,7 +285,8 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
         std::future::ready(())
     }));
     tracing::info!("watching");
-    let mut drained = Box::pin(join_all(running));
+    let events = context.events.clone();
+    let mut drained = Box::pin(join_all(running).then(|_| async move { events.flush().await }));
     tokio::select! {
         _ = &mut drained => return,
         () = stopped(stop) => {}
@@ -321,17 +322,26 @@ struct Webhooks(Arc<Driver<ProjectWebhookKind>>);
 impl Observer<ProjectWebhook> for Webhooks {
     fn applied(&self, object: &ProjectWebhook) {
         let context = self.0.context();
-        for connection in context.index.applied(object) {
-            context.triggers.connection(connection);
-        }
+        self.trigger(context.index.applied(object, context.clock.now()));
     }
 
     fn deleted(&self, object: &ProjectWebhook) {
         let context = self.0.context();
-        if let Some(connection) = context.index.deleted(&object_key(object)) {
-            context.triggers.connection(connection);
-        }
+        self.trigger(context.index.deleted(&object_key(object), context.clock.now()));
         self.0.gone(object);
+    }
+}
+
+impl Webhooks {
+    fn trigger(&self, affected: Affected) {
+        let triggers = &self.0.context().triggers;
+        let Affected { connections, conflicted } = affected;
+        for connection in connections {
+            triggers.connection(connection);
+        }
+        for key in conflicted {
+            triggers.project_webhook(key);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::kind::{Kind, Pass};
-use super::refuse::{Halt, kubernetes};
+use super::refuse::Halt;
 use crate::api::FINALIZER;
 use crate::api::condition::{Class, READY};
 use crate::domain::status::current_reason;
@@ -36,7 +36,7 @@ pub async fn status<K: Kind>(pass: &mut Pass<'_, K>, after: K::Status) -> Result
 }
 
 /// One Event for each write to the remote, in the plan's words, and one for a changed reason that nothing was written
-/// for. A lost Event is no reason to fail a pass.
+/// for.
 async fn transition<K: Kind>(pass: &mut Pass<'_, K>, before: &[Condition]) {
     for note in std::mem::take(&mut pass.noted) {
         event(pass, EventType::Normal, "RemoteChanged", note).await;
@@ -50,19 +50,25 @@ async fn transition<K: Kind>(pass: &mut Pass<'_, K>, before: &[Condition]) {
     event(pass, type_, reason.as_str(), note).await;
 }
 
-/// An Event on the pass's object.
+/// An Event on the pass's object, written soon.
 pub async fn event<K: Kind>(pass: &Pass<'_, K>, type_: EventType, reason: &str, note: String) {
     event_on(pass.context, &pass.object.object_ref(&()), type_, reason, note).await;
 }
 
-/// An Event on any object.
+/// An Event on any object, written soon.
 pub async fn event_on(context: &Context, on: &ObjectReference, type_: EventType, reason: &str, note: String) {
+    context.events.queue(event_of(type_, reason, &note), on).await;
+}
+
+/// A Warning on any object, written when this returns.
+pub async fn warning_on(context: &Context, on: &ObjectReference, reason: &str, note: &str) {
+    context.events.write(event_of(EventType::Warning, reason, note), on).await;
+}
+
+fn event_of(type_: EventType, reason: &str, note: &str) -> Event {
     // 1 KiB is the API's bound on an Event's note.
     let note = note.chars().take(1000).collect::<String>();
-    let event = Event { type_, reason: reason.into(), note: Some(note), action: "Reconcile".into(), secondary: None };
-    if let Err(error) = context.events.publish(&event, on).await {
-        tracing::warn!("an Event could not be written: {}", kubernetes(&error));
-    }
+    Event { type_, reason: reason.into(), note: Some(note), action: "Reconcile".into(), secondary: None }
 }
 
 /// Adds the finalizer, and annotations beside it in the same patch. The resourceVersion makes it fail if somebody else

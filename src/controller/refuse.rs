@@ -13,6 +13,8 @@ use crate::remote::error::{Fault, RemoteError, RetryClass};
 pub enum Halt {
     /// The object is told.
     Refused(Refusal),
+    /// Somebody else wrote the object in between: the pass is tried again with what it is now.
+    Outdated,
     /// Nothing is wrong with the object, so nothing is said there: Kubernetes could not be asked or written to, or this
     /// process is stopping. The pass is tried again.
     Retry(String),
@@ -26,7 +28,7 @@ impl From<Refusal> for Halt {
 
 impl From<kube::Error> for Halt {
     fn from(error: kube::Error) -> Self {
-        Self::Retry(kubernetes(&error))
+        if is_conflict(&error) { Self::Outdated } else { Self::Retry(kubernetes(&error)) }
     }
 }
 

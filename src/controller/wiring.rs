@@ -19,6 +19,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::context::{Context, Listed};
+use super::index::User;
 use super::sources::{SourceKey, SourceKind, lock};
 use crate::api::connection::{ClusterConnection, Connection};
 use crate::api::project_webhook::ProjectWebhook;
@@ -245,6 +246,9 @@ pub async fn follow_sources<S>(
     let changed = |key: &SourceKey, version: Option<&str>| {
         lock(&missing).remove(key);
         for user in context.sources.changed(key, version) {
+            if let User::ProjectWebhook(key) = &user {
+                context.index.touch(key, context.clock.now());
+            }
             context.triggers.user(user);
         }
     };

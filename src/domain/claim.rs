@@ -9,8 +9,6 @@ use crate::api::project_webhook::{AdoptionPolicy, Ownership};
 /// How strongly another object claims a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strength {
-    /// It would like to: adoption by name.
-    Wish,
     /// Its spec names the id.
     Pinned,
     /// Its status names the id.
@@ -37,6 +35,8 @@ pub trait Rivals {
     /// Another object with this display name of which a creation was begun and no end is known
     /// ([`Intent::is_open`](super::intent::Intent::is_open)).
     fn creating(&self, name: &str) -> Option<ObjectKey>;
+    /// An older object that would adopt a webhook of this display name, and that no pass has decided on yet.
+    fn older_wish(&self, name: &str) -> Option<ObjectKey>;
 }
 
 /// Why the webhook is somebody else's.

@@ -123,6 +123,7 @@ pub struct Others {
     pub claims: Vec<(WebhookId, Strength, i64)>,
     pub live: Vec<&'static str>,
     pub creating: bool,
+    pub older_wish: bool,
 }
 
 impl Rivals for Others {
@@ -141,6 +142,10 @@ impl Rivals for Others {
 
     fn creating(&self, _: &str) -> Option<ObjectKey> {
         self.creating.then(|| key("other"))
+    }
+
+    fn older_wish(&self, _: &str) -> Option<ObjectKey> {
+        self.older_wish.then(|| key("other"))
     }
 }
 

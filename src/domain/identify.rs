@@ -244,10 +244,8 @@ fn lookalikes<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn 
     if let Some(webhook) = elsewhere {
         return Identity::Foreign(webhook.id, Foreign::MarkedElsewhere);
     }
-    let unclaimed = |webhook: &&Webhook| {
-        !matches!(webhook.marker, SeenMarker::Shown(_))
-            && rivals.claimants(webhook.id).iter().all(|c| c.strength < Strength::Pinned)
-    };
+    let unclaimed =
+        |webhook: &&Webhook| !matches!(webhook.marker, SeenMarker::Shown(_)) && rivals.claimants(webhook.id).is_empty();
     let found: Vec<_> = same().filter(unclaimed).collect();
     // Two that want to adopt the same one: the second is told, however long after the first it looks.
     if found.is_empty() && case.adoption == AdoptionPolicy::Adopt {

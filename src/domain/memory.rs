@@ -8,6 +8,7 @@ use super::compare::{Difference, Field, field_fingerprint};
 use super::desired::Changes;
 use super::ids::WebhookId;
 use super::observed::{Fingerprint, Webhook};
+use super::schedule::BACKOFF_LAST;
 use super::time::Moment;
 use crate::api::project_webhook::Applied;
 
@@ -58,6 +59,9 @@ pub struct Memory {
     outstanding: bool,
     /// Accepted POSTs since a LIST last showed a webhook of ours.
     unseen_creations: u32,
+    /// POSTs without a clear answer since one had one, and when the last of them ended.
+    unclear_creations: u32,
+    last_unclear: Moment,
     /// The basis of the last accepted write of the whole header map, and the webhook; that of a POST is not known.
     accepted: Option<(Basis, Option<WebhookId>)>,
     /// The last PATCH: when it ended and what the webhook was before.
@@ -87,6 +91,8 @@ impl Memory {
             creation: if pending { Creation::Pending { since: now } } else { Creation::Settled },
             outstanding: open,
             unseen_creations,
+            unclear_creations: 0,
+            last_unclear: now,
             accepted: None,
             last_update: None,
             replaced,
@@ -102,6 +108,7 @@ impl Memory {
             self.stopped_at.clear();
             self.replaced = false;
             self.unseen_creations = 0;
+            self.unclear_creations = 0;
         }
     }
 
@@ -111,6 +118,8 @@ impl Memory {
         // One that was refused, or lost without a clear answer, may be tried again.
         self.replaced |= replacing && answer == Answer::Accepted;
         self.outstanding |= answer != Answer::Refused;
+        self.unclear_creations = if answer == Answer::Unclear { self.unclear_creations + 1 } else { 0 };
+        self.last_unclear = now;
         if answer == Answer::Accepted {
             self.unseen_creations += 1;
             self.accepted = Some((self.basis.clone(), None));
@@ -133,6 +142,7 @@ impl Memory {
     pub fn seen(&mut self) {
         self.creation = Creation::Settled;
         self.unseen_creations = 0;
+        self.unclear_creations = 0;
     }
 
     /// Whether a webhook that nobody claims may be what a POST of ours made. `open` is
@@ -147,6 +157,21 @@ impl Memory {
     pub fn pending(&self, now: Moment, settle: Duration) -> Option<Duration> {
         let Creation::Pending { since } = self.creation else { return None };
         Some(now.since(since)).filter(|waited| *waited < settle)
+    }
+
+    /// Whether the remote gave no clear answer to more than one POST in a row.
+    #[must_use]
+    pub const fn is_unanswered(&self) -> bool {
+        self.unclear_creations > 1
+    }
+
+    /// How long another POST has to wait; `None` if it may be made now. A remote that answers none of them is asked less
+    /// and less often: each wait is twice the one before, from the settle time up to [`BACKOFF_LAST`].
+    #[must_use]
+    pub fn creation_backoff(&self, now: Moment, settle: Duration) -> Option<Duration> {
+        let doublings = self.unclear_creations.checked_sub(1)?.min(16);
+        let delay = settle.saturating_mul(1 << doublings).min(BACKOFF_LAST.max(settle));
+        delay.checked_sub(now.since(self.last_unclear)).filter(|left| !left.is_zero())
     }
 
     /// Whether creating was tried often enough without any LIST ever showing the webhook.

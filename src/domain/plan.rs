@@ -56,6 +56,7 @@ struct Scene<'s, 'a> {
     case: &'s Case,
     desired: &'s Desired,
     view: &'s View<'a>,
+    rivals: &'s dyn Rivals,
     timing: Timing,
 }
 
@@ -69,7 +70,7 @@ pub fn plan<'a>(
     timing: Timing,
 ) -> Plan<'a> {
     memory.rebase(&case.basis);
-    let scene = Scene { case, desired, view, timing };
+    let scene = Scene { case, desired, view, rivals, timing };
     let open = memory.is_outstanding(case.intent.is_open(case.owned_id()));
     let identity = identify(case, desired, view, rivals, open);
     if !matches!(identity, Identity::OtherCreating(..) | Identity::Ask(_)) {
@@ -112,7 +113,7 @@ pub fn plan<'a>(
 
 /// This is the one: does it equal the spec?
 fn keep<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, webhook: &'a Webhook, ownership: Ownership) -> Plan<'a> {
-    let Scene { case, desired, view, timing } = scene;
+    let Scene { case, desired, view, timing, .. } = scene;
     let rest = |reason, message: String, differences, again| {
         Plan::Rest(Rest { reason, message, webhook: Some((webhook, ownership)), differences, again })
     };
@@ -150,7 +151,7 @@ fn correct<'a>(
     ownership: Ownership,
     differences: Vec<Difference>,
 ) -> Plan<'a> {
-    let Scene { case, desired, view, timing } = scene;
+    let Scene { case, desired, .. } = scene;
     let (stuck, open): (Vec<_>, Vec<_>) = differences.iter().partition(|d| memory.is_exhausted(d, webhook));
     if open.is_empty() {
         let replaceable = ownership == Ownership::Created && case.pinned.is_none();
@@ -164,8 +165,9 @@ fn correct<'a>(
                 again,
             })
         };
-        if removal && let Some(waited) = memory.pending(view.begun, timing.settle) {
-            return rest(Reason::Progressing, text::PENDING.into(), Some(patience(waited)));
+        if removal && let Some(again) = pending(scene, memory).or_else(|| held_back(scene, memory)) {
+            let (reason, message) = unfinished(memory);
+            return rest(reason, message.into(), Some(again));
         }
         if removal && !memory.replaced {
             return Plan::Write(Write::Create {
@@ -187,17 +189,21 @@ fn correct<'a>(
 
 /// Nothing of ours is there.
 fn absent<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, lookalikes: &[&'a Webhook]) -> Plan<'a> {
-    let Scene { case, desired, view, timing } = scene;
+    let Scene { case, desired, rivals, .. } = scene;
     if case.management == ManagementPolicy::Observe {
         return absent_at_rest(Reason::Drifted, text::NOT_FOUND.into());
     }
-    if let Some(waited) = memory.pending(view.begun, timing.settle) {
-        return waiting(text::PENDING.into(), waited);
+    if let Some(again) = pending(scene, memory) {
+        return wait_for_creation(memory, again);
     }
     memory.creation = Creation::Settled;
     if let ([webhook], AdoptionPolicy::Adopt) = (lookalikes, case.adoption)
         && webhook.marker == SeenMarker::Absent
     {
+        // Age decides between two that want it, so the younger lets the older decide first.
+        if let Some(other) = rivals.older_wish(&desired.name) {
+            return waiting(text::older_wish(&other), Duration::ZERO);
+        }
         return keep(scene, memory, webhook, Ownership::Adopted);
     }
     if !lookalikes.is_empty() {
@@ -209,16 +215,45 @@ fn absent<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, lookalikes: &[&'a Webh
     if case.management == ManagementPolicy::ReportDrift && !case.may_correct() {
         return absent_at_rest(Reason::Drifted, text::DELETED.into());
     }
+    if let Some(again) = held_back(scene, memory) {
+        return wait_for_creation(memory, again);
+    }
     Plan::Write(Write::Create { name: desired.name.clone(), host: desired.url.host(), replaces: None })
 }
 
+/// When to look again for a POST that may still take effect.
+fn pending(scene: &Scene<'_, '_>, memory: &Memory) -> Option<Duration> {
+    memory.pending(scene.view.begun, scene.timing.settle).map(patience)
+}
+
+/// When another POST may be made, where the remote gave no clear answer to the last ones.
+fn held_back(scene: &Scene<'_, '_>, memory: &Memory) -> Option<Duration> {
+    memory.creation_backoff(scene.view.begun, scene.timing.settle)
+}
+
+/// How a creation without a result is told.
+fn unfinished(memory: &Memory) -> (Reason, &'static str) {
+    match memory.is_unanswered() {
+        true => (Reason::RemoteUnavailable, text::UNANSWERED),
+        false => (Reason::Progressing, text::PENDING),
+    }
+}
+
+fn wait_for_creation<'a>(memory: &Memory, again: Duration) -> Plan<'a> {
+    let (reason, message) = unfinished(memory);
+    Plan::Rest(Rest { again: Some(again), ..at_rest(reason, message.into()) })
+}
+
+fn at_rest<'a>(reason: Reason, message: String) -> Rest<'a> {
+    Rest { reason, message, webhook: None, differences: vec![], again: None }
+}
+
 fn absent_at_rest<'a>(reason: Reason, message: String) -> Plan<'a> {
-    Plan::Rest(Rest { reason, message, webhook: None, differences: vec![], again: None })
+    Plan::Rest(at_rest(reason, message))
 }
 
 fn waiting<'a>(message: String, waited: Duration) -> Plan<'a> {
-    let again = Some(patience(waited));
-    Plan::Rest(Rest { reason: Reason::Progressing, message, webhook: None, differences: vec![], again })
+    Plan::Rest(Rest { again: Some(patience(waited)), ..at_rest(Reason::Progressing, message) })
 }
 
 /// How long to wait before the next look: as long as was waited so far, within bounds.

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Shortest delay after a failure.
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// Longest delay after a failure.
-const BACKOFF_LAST: Duration = Duration::from_secs(300);
+pub const BACKOFF_LAST: Duration = Duration::from_secs(300);
 
 /// The delay before the next try after so many failures in a row (at least one): doubling, spread by up to a fifth so
 /// that objects that failed together do not come back together. `key` and `failures` decide the spread.

@@ -12,6 +12,8 @@ use crate::api::project_webhook::AdoptionPolicy;
 pub(super) const SYNCED: &str = "the remote equals the spec";
 pub(super) const NOT_YET_SHOWN: &str = "the remote accepted the change and does not show it yet";
 pub(super) const PENDING: &str = "a creation has no clear result yet; looking for it before trying again";
+pub(super) const UNANSWERED: &str =
+    "the remote answers no creation clearly, and shows no webhook that one made; trying again, less and less often";
 pub(super) const NOT_FOUND: &str =
     "no webhook with this name and URL is there; managementPolicy is Observe, so none is created";
 pub(super) const NEVER_LISTED: &str = "the remote accepted the creation twice and never lists the webhook; stopped until \
@@ -48,6 +50,10 @@ pub(super) fn elsewhere(id: WebhookId) -> String {
 
 pub(super) fn other_creating(other: &ObjectKey) -> String {
     format!("ProjectWebhook {other} is creating a webhook with the same name; waiting to see which is whose")
+}
+
+pub(super) fn older_wish(other: &ObjectKey) -> String {
+    format!("ProjectWebhook {other} is older and may adopt the webhook with this name; waiting to see whether it does")
 }
 
 /// Which there are and what to set. `contested` is an object that may have made one of them.

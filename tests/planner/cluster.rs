@@ -37,7 +37,7 @@ pub struct Crash;
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Status says how.
-    Published { waits: bool },
+    Published { waits: Option<Duration> },
     /// Nothing is left to do.
     Released,
     /// More looks and writes than a pass may take.
@@ -153,7 +153,7 @@ impl World {
             self.objects[i].memory.decisions = Some(memory);
             if let Some(rival) = self.reserve(i, &case, &planned) {
                 let refusal = Refusal::person(Reason::Conflict, format!("claimed by {rival}"));
-                return self.publish(i, &Outcome { wrote, ..refusal.into() }, false);
+                return self.publish(i, &Outcome { wrote, ..refusal.into() }, None);
             }
             match planned {
                 Plan::Ask(id) => ask = Some(id),
@@ -161,7 +161,7 @@ impl World {
                     ask = None;
                     rules::may_write(self, i, &write);
                     if let Some(refusal) = self.apply(i, &case, &desired, &view, write, wrote)? {
-                        return self.publish(i, &Outcome { wrote, ..refusal.into() }, true);
+                        return self.publish(i, &Outcome { wrote, ..refusal.into() }, Some(TIMING.settle));
                     }
                     wrote = true;
                 }
@@ -174,7 +174,7 @@ impl World {
                     let basis = Some(case.basis);
                     let (reason, message) = (rest.reason, rest.message);
                     let outcome = Outcome { reason, message, finding, basis, recurring: Some(recurring), wrote };
-                    return self.publish(i, &outcome, rest.again.is_some());
+                    return self.publish(i, &outcome, rest.again);
                 }
             }
         }
@@ -256,7 +256,7 @@ impl World {
         let finding = Finding::Present { webhook: Box::new(webhook.clone()), ownership, differences: vec![] };
         let message = "writing to the remote".into();
         let outcome = Outcome { reason: Reason::Progressing, message, finding, basis: None, recurring: None, wrote };
-        self.publish(i, &outcome, false).map(|_| ())
+        self.publish(i, &outcome, None).map(|_| ())
     }
 
     fn create(
@@ -300,7 +300,7 @@ impl World {
         Ok(told)
     }
 
-    fn publish(&mut self, i: usize, outcome: &Outcome, waits: bool) -> Result<Ended, Crash> {
+    fn publish(&mut self, i: usize, outcome: &Outcome, waits: Option<Duration>) -> Result<Ended, Crash> {
         let owns = matches!(outcome.finding, Finding::Present { ownership, .. } if ownership != Ownership::Observed);
         let object = &self.objects[i];
         if owns && object.spec.management != ManagementPolicy::Observe && !object.held {
@@ -339,7 +339,7 @@ impl World {
                     ask = Some(id);
                     continue;
                 }
-                DeletionPlan::Wait(_) => return Ok(Ended::Published { waits: true }),
+                DeletionPlan::Wait(again) => return Ok(Ended::Published { waits: Some(again) }),
                 DeletionPlan::Release { orphans } => {
                     self.kubernetes(i, |object| {
                         object.gone = true;
@@ -361,7 +361,7 @@ impl World {
                 }
             };
             if refusal(told).is_some() {
-                return Ok(Ended::Published { waits: true });
+                return Ok(Ended::Published { waits: Some(TIMING.settle) });
             }
         }
         Ok(Ended::Circling)

@@ -144,4 +144,15 @@ impl Rivals for Others<'_> {
         };
         self.all().find(creating).map(|(i, _)| key(i))
     }
+
+    fn older_wish(&self, name: &str) -> Option<ObjectKey> {
+        let wishes = |(i, object): &(usize, &Object)| {
+            let undecided = object.status.observed_generation != object.generation;
+            let adopts = object.spec.adoption == AdoptionPolicy::Adopt
+                && object.spec.management != ManagementPolicy::Observe
+                && object.spec.pinned.is_none();
+            *i < self.me && undecided && adopts && !object.going && object.owned().is_none() && object.spec.name == name
+        };
+        self.all().find(wishes).map(|(i, _)| key(i))
+    }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use kube::runtime::events::EventType;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 
 use super::apply::{delete, unmark};
-use super::observe::{accepted, admit, call_failed};
+use super::observe::{accepted, admit, call_failed, list_failed};
 use super::resolve::{Versions, connection, project_path, texts};
 use super::{Observed, ProjectWebhookKind, Resolved, case, decisions};
 use crate::api::FINALIZER;
@@ -146,7 +146,7 @@ async fn look(
         Err(failed) if matches!(failed.error.fault, Fault::NotFound(_)) => {
             Arc::new(Snapshot { webhooks: vec![], begun: clock.now() })
         }
-        Err(failed) => return Err(call_failed(pass, resolved, &failed.error, Reason::ProjectNotFound)),
+        Err(failed) => return Err(list_failed(pass, resolved, &failed)),
     };
     accepted(pass, live);
     let looked_up = match ask {
@@ -209,19 +209,20 @@ async fn release(pass: &mut PwhPass<'_>, orphans: &[WebhookId], why: &str) -> Re
         let note = format!("webhook {id} of ProjectWebhook {} is orphaned: {why}", pass.key);
         tracing::warn!(object = %pass.key, webhook = %id, "{note}");
         pass.context.metrics.orphaned(ProjectWebhookKind::KIND);
-        if is_going(pass).await? {
+        // Once the finalizer is gone nobody could tell any more.
+        let on = if is_going(pass).await? {
             let namespace = &pass.context.settings.namespace;
-            let on = ObjectReference {
+            ObjectReference {
                 api_version: Some("v1".into()),
                 kind: Some("Namespace".into()),
                 name: Some(namespace.clone()),
                 namespace: Some(namespace.clone()),
                 ..ObjectReference::default()
-            };
-            publish::event_on(pass.context, &on, EventType::Warning, "Orphaned", note).await;
+            }
         } else {
-            publish::event(pass, EventType::Warning, "Orphaned", note).await;
-        }
+            pass.object.object_ref(&())
+        };
+        publish::warning_on(pass.context, &on, "Orphaned", &note).await;
     }
     publish::release(pass).await
 }

@@ -50,7 +50,8 @@ fn is_asked(pass: &Pass<'_, ProjectWebhookKind>) -> bool {
 }
 
 /// How new the LIST has to be. An object that is at rest takes what the project's timer brings; one that may write
-/// needs a fresh one; and one that has written, one that shows the write.
+/// needs a fresh one; one that has no webhook yet, one that began after it was as it is; and one that has written, one that
+/// shows the write.
 async fn wanted(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved) -> (Moment, Priority) {
     if is_asked(pass) {
         resolved.project.retry_now().await;
@@ -71,7 +72,10 @@ async fn wanted(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved) -> (Mo
         // What is known already would be no answer to who asks, nor tell whether credentials work again.
         None if is_asked(pass) || live.credentials.are_rejected() => now,
         None if at_rest => Moment::default(),
-        None => now.before(FRESH),
+        // A webhook that is found by its id is as good as its LIST is fresh. Whoever has none yet would miss what a person
+        // made just before asking for this.
+        None if pass.status.webhook_id.is_some() => now.before(FRESH),
+        None => now.before(FRESH).max(context.index.since(&pass.key)),
     };
     let priority = if at_rest && !pass.wrote { Priority::Periodic } else { Priority::Urgent };
     (base.max(pass.memory.look_after), priority)
@@ -95,9 +99,9 @@ pub(super) fn accepted(pass: &Pass<'_, ProjectWebhookKind>, live: &Live) {
     }
 }
 
-fn list_failed(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, failed: &Failed) -> Halt {
-    let halt = call_failed(pass, resolved, &failed.error, Reason::ProjectNotFound);
-    match halt {
+pub(super) fn list_failed(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, failed: &Failed) -> Halt {
+    // It may quote any webhook of the project, and the secrets of the others are not known here.
+    match failed_with(pass, &resolved.live, &failed.error, Reason::ProjectNotFound, None) {
         // All users of the LIST come back together, when it is worth it.
         Halt::Refused(refusal) if failed.error.retry() != RetryClass::Person => {
             Refusal { retry: Retry::After(failed.again), ..refusal }.into()
@@ -113,7 +117,16 @@ pub(super) fn call_failed(
     error: &RemoteError,
     on_404: Reason,
 ) -> Halt {
-    let live = &resolved.live;
+    failed_with(pass, &resolved.live, error, on_404, secrets(resolved).as_deref())
+}
+
+fn failed_with(
+    pass: &Pass<'_, ProjectWebhookKind>,
+    live: &Live,
+    error: &RemoteError,
+    on_404: Reason,
+    secrets: Option<&[SecretText]>,
+) -> Halt {
     if error.is_auth() {
         let now = pass.context.clock.now();
         if live.credentials.reject(now, &live.key) {
@@ -122,7 +135,7 @@ pub(super) fn call_failed(
         let retry = Retry::After(live.credentials.probe_in(now));
         return Refusal { reason: Reason::CredentialsRejected, message: CREDENTIALS_REJECTED.into(), retry }.into();
     }
-    remote(error, on_404, secrets(resolved).as_deref())
+    remote(error, on_404, secrets)
 }
 
 /// Everything that a message of the remote must not repeat: token, header values, and of the URL all but its host.

@@ -72,7 +72,7 @@ pub(super) async fn connection(pass: &Pass<'_, ProjectWebhookKind>, path: &Proje
     admits(pass.context, &key, &declared.tenancy, &pass.key.namespace, path).await?;
     connect(pass.context, &key, declared).await.map_err(|halt| match halt {
         Halt::Refused(refusal) => through_connection(refusal, kind, &key).into(),
-        retry @ Halt::Retry(_) => retry,
+        other => other,
     })
 }
 

@@ -67,6 +67,33 @@ fn after_an_unclear_post_nothing_is_written_until_the_settle_time_is_over() {
 }
 
 #[test]
+fn a_remote_that_answers_no_post_is_asked_less_and_less_often_until_it_shows_one_or_the_spec_changes() {
+    let mut memory = memory(&case());
+    let mut posts = vec![];
+    for second in 0..2000 {
+        if let Plan::Write(Write::Create { .. }) = look(&case(), &mut memory, &[], second) {
+            posts.push(second);
+            memory.created(at(second), Answer::Unclear, false);
+        }
+    }
+    assert_eq!(
+        posts,
+        [0, 30, 90, 210, 450, 750, 1050, 1350, 1650, 1950],
+        "the settle time, doubled up to five minutes"
+    );
+    let told = rest(look(&case(), &mut memory, &[], 2000));
+    assert_eq!((told.reason, told.again), (Reason::RemoteUnavailable, Some(Duration::from_secs(250))));
+    // A look-alike is told at once, once no POST of ours can have made it.
+    assert_eq!(rest(look(&case(), &mut memory, &[bare(1)], 2000)).reason, Reason::AdoptionRequired);
+    let found = [ours(1)];
+    assert_eq!(rest(look(&case(), &mut memory, &found, 2001)).reason, Reason::Synced);
+    assert_eq!(memory.creation_backoff(at(2001), TIMING.settle), None);
+    memory.created(at(2002), Answer::Unclear, false);
+    let changed = Case { basis: basis(2), ..case() };
+    assert!(matches!(look(&changed, &mut memory, &[], 2033), Plan::Write(Write::Create { .. })));
+}
+
+#[test]
 fn a_process_that_finds_the_finalizer_without_an_id_waits_before_it_creates() {
     let case = Case { intent: Intent { held: true, creating: None }, ..case() };
     let mut memory = memory(&case);

@@ -97,3 +97,19 @@ fn waiting_for_another_creation_ends_and_says_what_to_do() {
     assert_eq!((end.reason, end.again), (Reason::AdoptionRequired, None));
     assert!(end.message.contains("shop/other") && end.message.contains(&id(1).to_string()), "{}", end.message);
 }
+
+#[test]
+fn the_younger_of_two_that_would_adopt_lets_the_older_decide_first() {
+    let case = Case { adoption: AdoptionPolicy::Adopt, ..case() };
+    let others = Others { older_wish: true, ..Others::default() };
+    let webhooks = [bare(1)];
+    let waits = rest(plan(&case, &desired(), &view(&webhooks, at(1)), &others, &mut memory(&case), TIMING));
+    assert_eq!(waits.reason, Reason::Progressing);
+    assert!(waits.again.is_some() && waits.message.contains("shop/other is older"), "{}", waits.message);
+    // What differs is not corrected either, and where there is nothing to adopt nobody waits.
+    let differs = [with_header(bare(1), "X-Old")];
+    let waits = rest(plan(&case, &desired(), &view(&differs, at(1)), &others, &mut memory(&case), TIMING));
+    assert_eq!(waits.reason, Reason::Progressing);
+    let creates = plan(&case, &desired(), &view(&[], at(1)), &others, &mut memory(&case), TIMING);
+    assert!(matches!(write(creates), Write::Create { .. }));
+}

@@ -10,6 +10,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
+/// The API group, and the prefix of our annotations.
+pub const GROUP: &str = "hookwright.dev";
 /// The finalizer on objects that (may) have something at the remote, and on connections in use.
 pub const FINALIZER: &str = "hookwright.dev/finalizer";
 /// Asks for a pass now; the value is echoed in `status.lastHandledReconcileAt`.

@@ -38,7 +38,7 @@ pub async fn connect(context: &Context, key: &ConnectionKey, declared: Declared)
     let endpoint = allowed_endpoint(context, &app_maker.endpoint)?;
     context.index.endpoint(key, endpoint.as_str());
     let namespace = match declared.tenancy {
-        Tenancy::Namespace => key.key.namespace.as_str(),
+        Tenancy::Namespace => &*key.key.namespace,
         Tenancy::Cluster { .. } => context.settings.namespace.as_str(),
     };
     let user = User::Connection(key.clone());

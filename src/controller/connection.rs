@@ -77,6 +77,8 @@ pub async fn reconcile<K: ConnectionObject>(context: &Arc<Context>, object: &K) 
         Ok(action) => action,
         Err(halt) => {
             match halt {
+                // A connection waits for nobody.
+                Halt::Gathering(_) => {}
                 Halt::Outdated => tracing::debug!(connection = %key.key, "somebody else wrote it in between"),
                 Halt::Refused(Refusal { message: why, .. }) | Halt::Retry(why) => {
                     tracing::warn!(connection = %key.key, "pass ended early, trying again: {why}");

@@ -37,6 +37,14 @@ struct Record<M> {
     failures: u32,
     version: Option<String>,
     reason: Option<Reason>,
+    /// What a pass has done that waits for others.
+    unfinished: Option<Unfinished>,
+}
+
+/// A pass that goes on when a LIST is there.
+struct Unfinished {
+    wrote: bool,
+    noted: Vec<String>,
 }
 
 /// Memories of all objects of a kind, by UID: an object that is deleted and created again is another one.
@@ -63,7 +71,9 @@ impl<K: Kind> Driver<K> {
     /// One pass, if its connection has a place for it; else it is triggered again when one is free.
     pub async fn reconcile(&self, object: Arc<K::Object>) -> Action {
         let connection = K::connection(&object);
-        if !self.lanes.enter(&connection, &object_key(object.as_ref())) {
+        let uid = object.uid().unwrap_or_default();
+        let goes_on = lock(&self.records).get(&uid).is_some_and(|record| record.unfinished.is_some());
+        if !self.lanes.enter(&connection, &object_key(object.as_ref()), goes_on) {
             return Action::await_change();
         }
         let action = self.pass(object).await;
@@ -85,7 +95,8 @@ impl<K: Kind> Driver<K> {
         }
         let started = Instant::now();
         let _under_way = self.context.health.pass_started(format!("{} {key}", K::KIND.as_str()));
-        let Record { memory, failures, version: _, reason } = record;
+        let Record { memory, failures, version: _, reason, unfinished } = record;
+        let Unfinished { wrote, noted } = unfinished.unwrap_or(Unfinished { wrote: false, noted: vec![] });
         let mut pass: Pass<'_, K> = Pass {
             context: &self.context,
             object: &object,
@@ -94,25 +105,27 @@ impl<K: Kind> Driver<K> {
             memory,
             version: object.resource_version(),
             held: false,
-            wrote: false,
-            noted: vec![],
+            wrote,
+            noted,
             again: None,
             failed: false,
             failures,
             released: false,
         };
         let ended = run(&mut pass).await;
+        let gathers = matches!(ended, Err(Halt::Gathering(_)));
         let (after, result) = judge(&mut pass, reason, ended);
         self.context.metrics.passed(K::KIND, result, started.elapsed());
         self.context.metrics.object_reason(K::KIND, reason, after);
-        let Pass { key, memory, version, released, again, failed, .. } = pass;
+        let Pass { key, memory, version, released, again, failed, wrote, noted, .. } = pass;
         if released {
             self.context.metrics.object_reason(K::KIND, after, None);
             K::forget(&self.context, &key);
             return Action::await_change();
         }
         let failures = if failed { failures + 1 } else { 0 };
-        lock(&self.records).insert(uid, Record { memory, failures, version, reason: after });
+        let unfinished = gathers.then_some(Unfinished { wrote, noted });
+        lock(&self.records).insert(uid, Record { memory, failures, version, reason: after, unfinished });
         again.map_or_else(Action::await_change, Action::requeue)
     }
 
@@ -125,7 +138,7 @@ impl<K: Kind> Driver<K> {
             return None;
         }
         self.context.metrics.object_reason(K::KIND, None, reason);
-        Some(Record { memory: K::Memory::default(), failures: 0, version: None, reason })
+        Some(Record { memory: K::Memory::default(), failures: 0, version: None, reason, unfinished: None })
     }
 
     /// The object is gone without a pass of ours: it had nothing at the remote.
@@ -155,6 +168,7 @@ async fn run<K: Kind>(pass: &mut Pass<'_, K>) -> Result<Option<Reason>, Halt> {
     K::hold(pass, &outcome).await?; // IO
     let status = K::next_status(pass, &outcome, &Clock::time()); // pure
     publish::status(pass, status).await?; // IO
+    K::decided(pass.context, &pass.key);
     Ok(current_reason(K::conditions(&pass.status)))
 }
 
@@ -210,6 +224,10 @@ fn judge<K: Kind>(
         }
         Err(halt) => {
             match halt {
+                Halt::Gathering(wait) => {
+                    pass.again = Some(wait);
+                    return (before, PassResult::Waiting);
+                }
                 Halt::Outdated => tracing::debug!(object = %pass.key, "somebody else wrote the object in between"),
                 Halt::Refused(Refusal { message: why, .. }) | Halt::Retry(why) => {
                     tracing::warn!(object = %pass.key, "pass ended early, trying again: {why}");

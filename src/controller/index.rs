@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use kube::ResourceExt;
 
+use super::gathering::Company;
+
 use crate::api::condition::Reason;
 use crate::api::connection::{ClusterConnection, Connection};
 use crate::api::project_webhook::{
@@ -37,7 +39,10 @@ impl ConnectionKey {
             ConnectionKind::Connection => namespace.to_owned(),
             ConnectionKind::ClusterConnection => String::new(),
         };
-        Self { kind: reference.kind, key: ObjectKey { namespace, name: reference.name.clone() } }
+        Self {
+            kind: reference.kind,
+            key: ObjectKey { namespace: namespace.into(), name: reference.name.as_str().into() },
+        }
     }
 }
 
@@ -65,7 +70,7 @@ pub enum User {
 /// Namespace and name of an object.
 #[must_use]
 pub fn object_key(object: &impl ResourceExt) -> ObjectKey {
-    ObjectKey { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+    ObjectKey { namespace: object.namespace().unwrap_or_default().into(), name: object.name_any().into() }
 }
 
 /// Age of an object, for claims.
@@ -86,7 +91,9 @@ struct Entry {
     recorded: Option<WebhookId>,
     pinned: Option<WebhookId>,
     creating: bool,
-    /// It may be about to adopt by name: no pass has said yet what becomes of its present spec.
+    /// No pass has said yet what becomes of its present spec.
+    undecided: bool,
+    /// If that is so, it may be about to adopt by name.
     wishing: bool,
     /// Somebody else has what it wants.
     conflicted: bool,
@@ -111,6 +118,13 @@ pub struct Affected {
     pub conflicted: Vec<ObjectKey>,
 }
 
+/// The undecided objects of a project, and since when the last of them is as it is.
+#[derive(Default)]
+struct Undecided {
+    objects: HashSet<ObjectKey>,
+    newest: Moment,
+}
+
 #[derive(Default)]
 struct Maps {
     entries: HashMap<ObjectKey, Entry>,
@@ -118,7 +132,8 @@ struct Maps {
     by_marker: HashMap<Marker, ObjectKey>,
     by_connection: BTreeMap<ConnectionKey, HashSet<ObjectKey>>,
     /// Those that are creating or wishing, by project and display name.
-    undecided: HashMap<(ProjectId, String), HashSet<ObjectKey>>,
+    contested: HashMap<(ProjectId, String), HashSet<ObjectKey>>,
+    undecided: HashMap<(ConnectionKey, ProjectId), Undecided>,
     conflicted: HashSet<ObjectKey>,
     endpoints: HashMap<ConnectionKey, String>,
     /// Webhooks that a pass is about to adopt: from the decision until status records it.
@@ -171,6 +186,24 @@ impl Index {
         if let Some(entry) = self.lock().entries.get_mut(key) {
             entry.since = now;
         }
+    }
+
+    /// Status says what became of the object's present spec; the watch tells so a little later.
+    pub fn decided(&self, key: &ObjectKey) {
+        let mut maps = self.lock();
+        let Some(entry) = maps.entries.get_mut(key) else { return };
+        entry.undecided = false;
+        let at = entry.project.map(|project| (entry.connection.clone(), project));
+        maps.no_more_undecided(at, key);
+    }
+
+    /// The objects of a project on which no pass has decided yet; `None` if this one is none of them.
+    #[must_use]
+    pub fn company(&self, key: &ObjectKey) -> Option<Company> {
+        let maps = self.lock();
+        let entry = maps.entries.get(key).filter(|entry| entry.undecided)?;
+        let Undecided { objects, newest } = maps.undecided.get(&(entry.connection.clone(), entry.project?))?;
+        Some(Company { undecided: objects.len(), newest: *newest })
     }
 
     /// Since when an object is as it is: before it says that a webhook is not there, a LIST has to have begun after that,
@@ -229,11 +262,12 @@ impl Index {
             age: age(object),
             connection: ConnectionKey::of(&spec.connection_ref, &key.namespace),
             project: spec.project_id.parse().ok(),
-            name: spec.name.clone().unwrap_or_else(|| key.name.clone()),
+            name: spec.name.clone().unwrap_or_else(|| key.name.to_string()),
             marker: Marker::of(&self.cluster, key),
             recorded,
             pinned: spec.webhook_id.as_deref().and_then(|id| id.parse().ok()).filter(|_| claims),
             creating: intent.is_open(recorded),
+            undecided: undecided && !spec.suspend && !going,
             wishing: adopts && undecided && recorded.is_none() && !spec.suspend && !going,
             conflicted: reason == Some(Reason::Conflict),
             generation: object.metadata.generation,
@@ -258,7 +292,12 @@ impl Maps {
             self.by_webhook.entry(id).or_default().insert(key.clone());
         }
         if let (true, Some(project)) = (entry.creating || entry.wishing, entry.project) {
-            self.undecided.entry((project, entry.name.clone())).or_default().insert(key.clone());
+            self.contested.entry((project, entry.name.clone())).or_default().insert(key.clone());
+        }
+        if let (true, Some(project)) = (entry.undecided, entry.project) {
+            let Undecided { objects, newest } = self.undecided.entry((entry.connection.clone(), project)).or_default();
+            objects.insert(key.clone());
+            *newest = (*newest).max(entry.since);
         }
         if entry.conflicted {
             self.conflicted.insert(key.clone());
@@ -279,7 +318,8 @@ impl Maps {
             drop_from(&mut self.by_webhook, &id, key);
         }
         if let Some(project) = entry.project {
-            drop_from(&mut self.undecided, &(project, entry.name.clone()), key);
+            drop_from(&mut self.contested, &(project, entry.name.clone()), key);
+            self.no_more_undecided(Some((entry.connection.clone(), project)), key);
         }
         self.conflicted.remove(key);
         self.by_marker.remove(&entry.marker);
@@ -290,6 +330,16 @@ impl Maps {
             }
         }
         Some(entry)
+    }
+
+    fn no_more_undecided(&mut self, at: Option<(ConnectionKey, ProjectId)>, key: &ObjectKey) {
+        let Some(at) = at else { return };
+        if let Some(undecided) = self.undecided.get_mut(&at) {
+            undecided.objects.remove(key);
+            if undecided.objects.is_empty() {
+                self.undecided.remove(&at);
+            }
+        }
     }
 
     /// The objects in conflict that may have waited for what this one held. They look at the remote as it is now.
@@ -330,10 +380,10 @@ impl RivalsOf<'_> {
     }
 
     /// The first of the rivals of this display name that are so.
-    fn undecided(&self, name: &str, is_so: impl Fn(&Entry, &Entry) -> bool) -> Option<ObjectKey> {
+    fn contesting(&self, name: &str, is_so: impl Fn(&Entry, &Entry) -> bool) -> Option<ObjectKey> {
         let maps = self.index.lock();
         let me = maps.entries.get(&self.me)?;
-        let keys = maps.undecided.get(&(self.project, name.to_owned()))?;
+        let keys = maps.contested.get(&(self.project, name.to_owned()))?;
         let is_so = |key: &&ObjectKey| {
             maps.entries.get(*key).is_some_and(|entry| self.is_rival(&maps, key, entry) && is_so(entry, me))
         };
@@ -359,10 +409,10 @@ impl Rivals for RivalsOf<'_> {
     }
 
     fn creating(&self, name: &str) -> Option<ObjectKey> {
-        self.undecided(name, |entry, _| entry.creating)
+        self.contesting(name, |entry, _| entry.creating)
     }
 
     fn older_wish(&self, name: &str) -> Option<ObjectKey> {
-        self.undecided(name, |entry, me| entry.wishing && entry.age < me.age)
+        self.contesting(name, |entry, me| entry.wishing && entry.age < me.age)
     }
 }

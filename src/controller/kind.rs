@@ -103,6 +103,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
     fn hold(pass: &mut Pass<'_, Self>, outcome: &Self::Outcome) -> impl Future<Output = Result<(), Halt>> + Send;
     /// Pure: the status after the pass.
     fn next_status(pass: &Pass<'_, Self>, outcome: &Self::Outcome, now: &Time) -> Self::Status;
+    /// Status says what became of the present spec.
+    fn decided(context: &Context, key: &ObjectKey);
     /// How often the object is looked at when nothing happens.
     fn resync_interval(pass: &Pass<'_, Self>) -> Duration;
     /// IO: the pass over an object that is being deleted.

@@ -29,8 +29,9 @@ impl Lanes {
         Self { places: places.into(), lanes: Mutex::default() }
     }
 
-    /// Takes a place. `false`: the lane has its share, and the object is handed out by [`Self::leave`] in its turn.
-    pub fn enter(&self, connection: &ConnectionKey, object: &ObjectKey) -> bool {
+    /// Takes a place. `false`: the lane has its share, and the object is handed out by [`Self::leave`] in its turn; one that
+    /// `goes_on` with what it has begun comes before all that have not.
+    pub fn enter(&self, connection: &ConnectionKey, object: &ObjectKey, goes_on: bool) -> bool {
         let mut lanes = lock(&self.lanes);
         lanes.entry(connection.clone()).or_default();
         // As if one more lane were there: whoever comes next finds a place.
@@ -41,7 +42,11 @@ impl Lanes {
             return true;
         }
         if lane.queued.insert(object.clone()) {
-            lane.waiting.push_back(object.clone());
+            if goes_on {
+                lane.waiting.push_front(object.clone());
+            } else {
+                lane.waiting.push_back(object.clone());
+            }
         }
         false
     }
@@ -79,24 +84,35 @@ mod tests {
     fn one_connection_never_takes_all_places_and_who_waits_is_handed_out_in_turn() {
         let lanes = Lanes::new(4);
         let dead = connection("dead");
-        let entered = (0..10).filter(|n| lanes.enter(&dead, &object(&n.to_string()))).count();
+        let entered = (0..10).filter(|n| lanes.enter(&dead, &object(&n.to_string()), false)).count();
         assert_eq!(entered, 2);
-        assert!(lanes.enter(&connection("healthy"), &object("a")));
+        assert!(lanes.enter(&connection("healthy"), &object("a"), false));
         assert_eq!(lanes.leave(&dead), Some(object("2")));
         assert_eq!(lanes.leave(&dead), Some(object("3")));
     }
 
     #[test]
+    fn who_goes_on_comes_before_who_has_not_begun() {
+        let lanes = Lanes::new(2);
+        let one = connection("one");
+        assert!(lanes.enter(&one, &object("a"), false));
+        assert!(!lanes.enter(&one, &object("b"), false) && !lanes.enter(&one, &object("c"), true));
+        assert_eq!((lanes.leave(&one), lanes.leave(&one)), (Some(object("c")), Some(object("b"))));
+    }
+
+    #[test]
     fn every_lane_has_a_place_even_where_there_are_more_lanes_than_places() {
         let lanes = Lanes::new(2);
-        assert!((0..5).all(|n| lanes.enter(&connection(&n.to_string()), &object("a"))));
+        assert!((0..5).all(|n| lanes.enter(&connection(&n.to_string()), &object("a"), false)));
     }
 
     #[test]
     fn an_empty_lane_takes_no_share() {
         let lanes = Lanes::new(4);
-        assert!(lanes.enter(&connection("a"), &object("1")));
+        assert!(lanes.enter(&connection("a"), &object("1"), false));
         assert_eq!(lanes.leave(&connection("a")), None);
-        assert!(lanes.enter(&connection("b"), &object("1")) && lanes.enter(&connection("b"), &object("2")));
+        assert!(
+            lanes.enter(&connection("b"), &object("1"), false) && lanes.enter(&connection("b"), &object("2"), false)
+        );
     }
 }

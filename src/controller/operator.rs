@@ -28,9 +28,9 @@ use super::index::{Affected, ConnectionKey, Index, object_key};
 use super::kind::Kind;
 use super::project_webhook::ProjectWebhookKind;
 use super::refuse::kubernetes;
-use super::snapshot::Snapshots;
+use super::snapshot::{KEPT, Snapshots};
 use super::sources::{SourceKind, Sources};
-use super::wiring::{Observer, Router, Watch, follow, follow_sources, listed, queue, run};
+use super::wiring::{Observer, Router, Watch, follow, follow_sources, listed, queue, run, slim};
 use crate::api::connection::{ClusterConnection, Connection};
 use crate::api::project_webhook::{ConnectionKind, ProjectWebhook};
 use crate::domain::marker::ClusterId;
@@ -242,10 +242,10 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
     let per_scope = (settings.max_concurrent / u16::try_from(scopes.len()).unwrap_or(u16::MAX)).max(1);
     let (cut_handle, cut) = cut();
     let connections: Vec<_> =
-        scopes.iter().map(|scope| Watch::<Connection>::new(scoped(&client, scope.as_deref()))).collect();
-    let cluster = scopes[0].is_none().then(|| Watch::<ClusterConnection>::new(Api::all(client.clone())));
+        scopes.iter().map(|scope| Watch::<Connection>::new(scoped(&client, scope.as_deref()), |_| {})).collect();
+    let cluster = scopes[0].is_none().then(|| Watch::<ClusterConnection>::new(Api::all(client.clone()), |_| {}));
     let webhooks: Vec<_> =
-        scopes.iter().map(|scope| Watch::<ProjectWebhook>::new(scoped(&client, scope.as_deref()))).collect();
+        scopes.iter().map(|scope| Watch::<ProjectWebhook>::new(scoped(&client, scope.as_deref()), slim)).collect();
     let (project_webhooks, requested_webhooks) = unbounded();
     let (to_connections, requested_connections) = unbounded();
     let reporter = Reporter { controller: "hookwright.dev/operator".into(), instance: std::env::var("HOSTNAME").ok() };
@@ -269,6 +269,7 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
         client,
     });
     watch_sources(&context, &scopes);
+    tokio::spawn(sweep(Arc::clone(&context)));
     let mut running = vec![];
     let route = start_webhooks(&context, scopes.iter().cloned().zip(webhooks), per_scope, &stop, &mut running);
     tokio::spawn(requested_webhooks.for_each(move |key| {
@@ -295,6 +296,14 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
         tracing::warn!("passes are still under way; cutting their calls");
         cut_handle.cut();
         let _ = tokio::time::timeout(CUT, drained).await;
+    }
+}
+
+/// Gives memory back that nobody needs at rest.
+async fn sweep(context: Arc<Context>) {
+    loop {
+        tokio::time::sleep(KEPT).await;
+        context.snapshots.sweep(context.clock.now());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Turns errors into what is told on the object: reason, stable message with what to do, and when to try again.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::api::condition::Reason;
 use crate::domain::desired::InvalidValue;
@@ -13,6 +14,9 @@ use crate::remote::error::{Fault, RemoteError, RetryClass};
 pub enum Halt {
     /// The object is told.
     Refused(Refusal),
+    /// Nothing is decided yet: others need the same LIST, and are waited for, for so long at most. The pass goes on where it
+    /// stands.
+    Gathering(Duration),
     /// Somebody else wrote the object in between: the pass is tried again with what it is now.
     Outdated,
     /// Nothing is wrong with the object, so nothing is said there: Kubernetes could not be asked or written to, or this

@@ -1,7 +1,8 @@
 //! Observation is shared: one LIST per connection and project serves all its ProjectWebhooks.
 //!
-//! Single flight: who asks while a LIST is under way waits for it, and takes it if it began late enough. Writers
-//! share: a LIST that has to show a write waits a moment while other writes of the project are under way.
+//! Single flight: who asks while a LIST is under way waits for it, and takes it if it began late enough. Who comes with
+//! others waits for them ([`super::gathering`]), and a LIST that has to show a write waits a moment while other writes of
+//! the project are under way.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::clock::Clock;
 use super::connections::Live;
+use super::gathering::{Company, Gathering};
 use super::index::ConnectionKey;
 use super::sources::lock;
 use crate::domain::ids::{ObjectKey, ProjectPath};
@@ -24,6 +26,9 @@ use crate::remote::pace::Priority;
 
 /// How old a LIST may be for a pass that may write: many objects applied together share one.
 pub const FRESH: Duration = Duration::from_secs(5);
+
+/// How long a LIST is kept at least: at rest nobody needs it before the next one, and all of them are much memory.
+pub const KEPT: Duration = Duration::from_secs(60);
 
 /// How long a LIST waits for other writes of its project to end, so that it shows them too.
 const GATHER: Duration = Duration::from_millis(250);
@@ -44,6 +49,28 @@ pub struct Failed {
     pub error: RemoteError,
     /// When it is worth trying again.
     pub again: Duration,
+}
+
+/// Why there is no LIST.
+#[derive(Clone, Debug)]
+pub enum NoList {
+    /// It failed.
+    Failed(Failed),
+    /// Others are about to need one too; to be asked for again after this time, or when one is there.
+    Gathering(Duration),
+}
+
+/// Who asks for a LIST.
+#[derive(Clone, Copy)]
+pub struct Asker<'a> {
+    /// The object.
+    pub object: &'a ObjectKey,
+    /// Its priority.
+    pub priority: Priority,
+    /// Whom it may wait for, and whether it has no webhook yet.
+    pub company: Option<(Company, bool)>,
+    /// Called for each that has waited for this LIST.
+    pub tell: &'a (dyn Fn(ObjectKey) + Sync),
 }
 
 /// What is known of a project.
@@ -72,6 +99,7 @@ struct Timer {
 pub struct Project {
     state: AsyncMutex<State>,
     timer: Mutex<Timer>,
+    gathering: Mutex<Gathering>,
     writing: AtomicUsize,
     written: Notify,
 }
@@ -106,9 +134,20 @@ impl Snapshots {
         lock(&self.projects).keys().filter(|(key, _)| key == connection).count()
     }
 
+    /// Drops the LISTs that nobody has needed a newer one of for long.
+    pub fn sweep(&self, now: Moment) {
+        for project in lock(&self.projects).values() {
+            // Whoever holds the lock is about to have a new one.
+            if let Ok(mut state) = project.state.try_lock() {
+                state.latest.take_if(|latest| now.since(latest.begun) > KEPT);
+            }
+        }
+    }
+
     /// Forgets an object, and the projects that nobody uses any more.
     pub fn forget(&self, object: &ObjectKey) {
         lock(&self.projects).retain(|_, project| {
+            lock(&project.gathering).forget(object);
             let mut timer = lock(&project.timer);
             timer.intervals.remove(object).is_none() || !timer.intervals.is_empty()
         });
@@ -119,15 +158,15 @@ impl Project {
     /// A LIST that began at `begun_after` or later: a known one, or a new one.
     ///
     /// # Errors
-    /// The LIST fails, or failed a moment ago.
+    /// The LIST fails, or failed a moment ago, or the asker waits for others.
     pub async fn list(
         &self,
         live: &Live,
         path: &ProjectPath,
         begun_after: Moment,
-        priority: Priority,
+        asker: Asker<'_>,
         clock: &Clock,
-    ) -> Result<Arc<Snapshot>, Failed> {
+    ) -> Result<Arc<Snapshot>, NoList> {
         let mut state = self.state.lock().await;
         if let Some(latest) = state.latest.as_ref().filter(|latest| latest.begun >= begun_after) {
             return Ok(Arc::clone(latest));
@@ -136,12 +175,19 @@ impl Project {
         if let Some(failure) = state.failed.as_ref().filter(|failure| failure.connection == live.built_from) {
             let again = failure.until.since(clock.now());
             if !again.is_zero() {
-                return Err(Failed { error: failure.error.clone(), again });
+                return Err(NoList::Failed(Failed { error: failure.error.clone(), again }));
             }
+        }
+        if let Some((company, newcomer)) = asker.company
+            && let Some(wait) = lock(&self.gathering).wait(asker.object, newcomer, company, clock.now())
+        {
+            return Err(NoList::Gathering(wait));
         }
         self.gather().await;
         let begun = clock.now();
-        match live.app_maker.list(path, priority).await {
+        let answer = live.app_maker.list(path, asker.priority).await;
+        lock(&self.gathering).end().into_iter().filter(|other| other != asker.object).for_each(asker.tell);
+        match answer {
             Ok(webhooks) => {
                 let snapshot = Arc::new(Snapshot { webhooks, begun });
                 *state = State { latest: Some(Arc::clone(&snapshot)), failed: None, failures: 0 };
@@ -157,7 +203,7 @@ impl Project {
                 };
                 let until = clock.now().after(again);
                 state.failed = Some(Failure { error: error.clone(), until, connection: live.built_from.clone() });
-                Err(Failed { error, again })
+                Err(NoList::Failed(Failed { error, again }))
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The text is not 24 hexadecimal digits (seed project-webhook-api: `^[0-9a-fA-F]{24}$`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,13 +87,13 @@ impl fmt::Display for ProjectPath {
     }
 }
 
-/// Namespace and name of an object of this cluster.
+/// Namespace and name of an object of this cluster. Cheap to clone: a handful of maps hold each key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {
     /// Its namespace; empty for a cluster-scoped object.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl fmt::Display for ObjectKey {

@@ -96,7 +96,7 @@ impl Object {
 }
 
 pub fn key(i: usize) -> ObjectKey {
-    ObjectKey { namespace: "shop".into(), name: format!("o{i}") }
+    ObjectKey { namespace: "shop".into(), name: format!("o{i}").into() }
 }
 
 pub fn marker(i: usize) -> Marker {

@@ -9,7 +9,7 @@ use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 
 use super::apply::{delete, unmark};
-use super::observe::{accepted, admit, call_failed, list_failed};
+use super::observe::{accepted, admit, call_failed, no_list};
 use super::resolve::{Versions, connection, project_path, texts};
 use super::{Observed, ProjectWebhookKind, Resolved, case, decisions};
 use crate::api::FINALIZER;
@@ -21,7 +21,7 @@ use crate::controller::index::ConnectionKey;
 use crate::controller::kind::{Kind, Pass};
 use crate::controller::publish;
 use crate::controller::refuse::Halt;
-use crate::controller::snapshot::Snapshot;
+use crate::controller::snapshot::{Asker, NoList, Snapshot};
 use crate::domain::deletion::{DeletionPlan, effective_policy, plan_deletion};
 use crate::domain::ids::{ProjectPath, WebhookId};
 use crate::domain::memory::Basis;
@@ -141,12 +141,14 @@ async fn look(
     let Resolved { live, path, project, .. } = resolved;
     let clock = &pass.context.clock;
     let begun_after = since.max(pass.memory.look_after);
-    let snapshot = match project.list(live, path, begun_after, Priority::Urgent, clock).await {
+    let tell = |other| pass.context.triggers.project_webhook(other);
+    let asker = Asker { object: &pass.key, priority: Priority::Urgent, company: None, tell: &tell };
+    let snapshot = match project.list(live, path, begun_after, asker, clock).await {
         Ok(snapshot) => snapshot,
-        Err(failed) if matches!(failed.error.fault, Fault::NotFound(_)) => {
+        Err(NoList::Failed(failed)) if matches!(failed.error.fault, Fault::NotFound(_)) => {
             Arc::new(Snapshot { webhooks: vec![], begun: clock.now() })
         }
-        Err(failed) => return Err(list_failed(pass, resolved, &failed)),
+        Err(none) => return Err(no_list(pass, resolved, none)),
     };
     accepted(pass, live);
     let looked_up = match ask {

@@ -222,6 +222,10 @@ impl Kind for ProjectWebhookKind {
         next_status(&pass.status, outcome, generation, &requests(pass.object), now)
     }
 
+    fn decided(context: &Context, key: &ObjectKey) {
+        context.index.decided(key);
+    }
+
     fn resync_interval(pass: &Pass<'_, Self>) -> Duration {
         let own = pass.object.spec.resync_interval.as_deref().and_then(parse_duration);
         own.unwrap_or(pass.context.settings.resync)
@@ -253,7 +257,7 @@ fn intent(pass: &Pass<'_, ProjectWebhookKind>) -> Intent {
 
 /// The webhook's name at the remote.
 fn display_name(pass: &Pass<'_, ProjectWebhookKind>) -> String {
-    pass.object.spec.name.clone().unwrap_or_else(|| pass.key.name.clone())
+    pass.object.spec.name.clone().unwrap_or_else(|| pass.key.name.to_string())
 }
 
 /// The object, as decisions see it.

@@ -6,9 +6,10 @@ use super::{Observed, ProjectWebhookKind, Resolved, Texts};
 use crate::api::condition::Reason;
 use crate::controller::connections::Live;
 use crate::controller::credentials::CREDENTIALS_REJECTED;
+use crate::controller::gathering::Company;
 use crate::controller::kind::Pass;
 use crate::controller::refuse::{Halt, remote};
-use crate::controller::snapshot::{FRESH, Failed};
+use crate::controller::snapshot::{Asker, FRESH, NoList};
 use crate::domain::ids::WebhookId;
 use crate::domain::refusal::{Refusal, Retry};
 use crate::domain::secret::SecretText;
@@ -29,10 +30,10 @@ pub(super) async fn observe(
     };
     let Resolved { live, path, project, .. } = resolved;
     let clock = &pass.context.clock;
-    let snapshot = match project.list(live, path, begun_after, priority, clock).await {
-        Ok(snapshot) => snapshot,
-        Err(failed) => return Err(list_failed(pass, resolved, &failed)),
-    };
+    let tell = |other| pass.context.triggers.project_webhook(other);
+    let asker = Asker { object: &pass.key, priority, company: company(pass, ask), tell: &tell };
+    let listed = project.list(live, path, begun_after, asker, clock).await;
+    let snapshot = listed.map_err(|none| no_list(pass, resolved, none))?;
     accepted(pass, live);
     let looked_up = match ask {
         None => None,
@@ -42,6 +43,14 @@ pub(super) async fn observe(
         }
     };
     Ok(Observed { snapshot, looked_up })
+}
+
+/// Whom the LIST may wait for: objects that are applied together need one before the first creation, and one after the
+/// last. What changes a webhook that is known does not wait, but the look after it does.
+fn company(pass: &Pass<'_, ProjectWebhookKind>, ask: Option<WebhookId>) -> Option<(Company, bool)> {
+    let newcomer = pass.status.webhook_id.is_none() && !pass.wrote;
+    let company = pass.context.index.company(&pass.key).filter(|_| ask.is_none() && (newcomer || pass.wrote))?;
+    Some((company, newcomer))
 }
 
 /// Whether a person asks for a look, and this pass has not looked yet.
@@ -99,7 +108,11 @@ pub(super) fn accepted(pass: &Pass<'_, ProjectWebhookKind>, live: &Live) {
     }
 }
 
-pub(super) fn list_failed(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, failed: &Failed) -> Halt {
+pub(super) fn no_list(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, none: NoList) -> Halt {
+    let failed = match none {
+        NoList::Gathering(wait) => return Halt::Gathering(wait),
+        NoList::Failed(failed) => failed,
+    };
     // It may quote any webhook of the project, and the secrets of the others are not known here.
     match failed_with(pass, &resolved.live, &failed.error, Reason::ProjectNotFound, None) {
         // All users of the LIST come back together, when it is worth it.

@@ -287,7 +287,7 @@ impl World {
 
     /// The marker of a ProjectWebhook of this world.
     pub fn marker(&self, name: &str) -> String {
-        let object = ObjectKey { namespace: self.namespace.clone(), name: name.into() };
+        let object = ObjectKey { namespace: self.namespace.as_str().into(), name: name.into() };
         Marker::of(&ClusterId(self.namespace.clone()), &object).as_str().to_owned()
     }
 

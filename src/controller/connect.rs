@@ -88,13 +88,17 @@ fn unusable(spec: &ConnectionSpec, error: SetupError) -> Refusal {
     Refusal::person(Reason::InvalidSpec, message)
 }
 
+/// The endpoint, written in one way: claims count per endpoint, and with a slash at its end it is the same place.
 fn allowed_endpoint(context: &Context, endpoint: &str) -> Result<Url, Refusal> {
     let refuse = || {
         let message = "spec.appMaker.endpoint matches none of the operator's --allowed-endpoint patterns; \
                        use another endpoint, or have the operator's administrator allow it";
         Refusal::person(Reason::EndpointNotAllowed, message)
     };
-    let url = Url::parse(endpoint).map_err(|_| refuse())?;
+    let mut url = Url::parse(endpoint).map_err(|_| refuse())?;
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty();
+    }
     if endpoint_allowed(&context.settings.endpoints, &url) { Ok(url) } else { Err(refuse()) }
 }
 

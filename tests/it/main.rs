@@ -10,6 +10,7 @@
 mod support;
 
 mod canary;
+mod claims;
 mod connections;
 mod examples;
 mod kubectl;

@@ -156,6 +156,7 @@ pub fn receiver_allowed(patterns: &[UrlPattern], receiver: &Url) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use proptest::prelude::*;
 
     fn allowed(pattern: &str, url: &str) -> bool {
         pattern.parse::<UrlPattern>().unwrap().matches(&url.parse().unwrap())
@@ -203,6 +204,21 @@ mod tests {
         assert!(endpoint_allowed(&patterns, &"https://a.example/api".parse().unwrap()));
         for bad in ["https://u@a.example/", "https://a.example/?x", "https://a.example/#x"] {
             assert!(!endpoint_allowed(&patterns, &bad.parse().unwrap()), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_around_an_allowed_host_no_other_host_is_reached(
+            scheme in "https?|ftp|HTTPS",
+            before in "[a-z.@:/?#%\\\\ -]{0,8}",
+            after in "[a-z.@:/?#%\\\\ -]{0,8}",
+        ) {
+            let Ok(url) = Url::parse(&format!("{scheme}://{before}api.example.com{after}")) else { return Ok(()) };
+            if endpoint_allowed(&["api.example.com".parse().unwrap()], &url) {
+                prop_assert_eq!((url.scheme(), url.host_str(), url.port()), ("https", Some("api.example.com"), None));
+                prop_assert_eq!((url.username(), url.password(), url.query(), url.fragment()), ("", None, None, None));
+            }
         }
     }
 }

@@ -83,6 +83,11 @@ fn bounded(text: &str) -> SecretText {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::mem::discriminant;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
 
     fn wait(header: &str) -> Option<Duration> {
@@ -157,6 +162,67 @@ mod tests {
         assert_eq!(fault(429, retry_after, b""), Fault::RateLimited { retry_after });
         for status in [500, 503, 599, 101, 999] {
             assert_eq!(fault(status, retry_after, b""), Fault::Server { status, retry_after });
+        }
+    }
+
+    /// A body of an error: what the parser looks for, where it looks for it, and anything else.
+    fn any_error() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<i64>().prop_map(|number| json!(number)),
+            "\\PC{0,8}|[A-Za-z0-9._-]{0,70}|(?s).{0,300}".prop_map(Value::String),
+        ];
+        let key = "name|error_code|errorCode|code|message|error_msg|errorMsg|error|[a-z]{0,4}";
+        leaf.prop_recursive(3, 24, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::btree_map(key, inner, 0..6)
+                    .prop_map(|map| map.into_iter().collect::<serde_json::Map<_, _>>().into()),
+            ]
+        })
+    }
+
+    fn is_bounded(said: &Said) -> bool {
+        let is_code = |text: &str| {
+            (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        };
+        let is_message = |text: &str| text.len() <= MAX_MESSAGE && !text.contains(char::is_control);
+        said.code.as_ref().is_none_or(|code| is_code(code.as_str()))
+            && said.message.as_ref().is_none_or(|message| is_message(message.expose()))
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_of_an_error_is_read_without_panic_within_bounds_and_changes_no_fault(
+            json in any_error(),
+            bytes: Vec<u8>,
+            status in 100_u16..=999,
+        ) {
+            for body in [json.to_string().into_bytes(), bytes] {
+                prop_assert!(is_bounded(&said(&body)));
+                let (with, without) = (fault(status, None, &body), fault(status, None, b""));
+                prop_assert_eq!(discriminant(&with), discriminant(&without));
+            }
+        }
+
+        #[test]
+        fn any_retry_after_is_none_or_within_its_bounds(bytes: Vec<u8>, text in "[ -~]{0,40}|[0-9]{1,30}") {
+            for value in [bytes, text.into_bytes()] {
+                let Ok(value) = reqwest::header::HeaderValue::from_bytes(&value) else { continue };
+                let headers = HeaderMap::from_iter([(RETRY_AFTER, value)]);
+                let delay = retry_after(&headers, Timestamp::UNIX_EPOCH);
+                prop_assert!(delay.is_none_or(|delay| (MIN_RETRY_AFTER..=MAX_RETRY_AFTER).contains(&delay)));
+            }
+        }
+
+        /// From 1970 to 2068: after that, two digits of a year mean another century.
+        #[test]
+        fn every_moment_is_read_back_from_all_three_forms_of_a_date(second in 0_i64..3_124_224_000) {
+            let moment = Timestamp::from_second(second).unwrap();
+            for format in ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"] {
+                let text = moment.strftime(format).to_string();
+                prop_assert_eq!(http_date(&text), Some(moment), "{}", text);
+            }
         }
     }
 }

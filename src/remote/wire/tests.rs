@@ -163,6 +163,42 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
+    fn any_body_of_a_get_is_read_without_panic_and_is_only_ever_the_webhook_that_was_asked_for(
+        json in any_json(),
+        bytes: Vec<u8>,
+        own: bool,
+    ) {
+        let id = ID.parse().unwrap();
+        let mut json = json;
+        if let (true, Value::Object(fields)) = (own, &mut json) {
+            fields.insert("_id".into(), ID.into());
+        }
+        for body in [json.to_string().into_bytes(), bytes] {
+            match one(&body, id) {
+                Ok(webhook) => prop_assert_eq!(webhook.id, id),
+                Err(fault) => prop_assert!(matches!(fault, BodyFault::WrongShape(_) | BodyFault::NotJson), "{:?}", fault),
+            }
+        }
+    }
+
+    #[test]
+    fn a_marker_is_read_as_it_is_whatever_its_case_and_is_never_one_of_the_users_headers(
+        upper in prop::collection::vec(any::<bool>(), 18),
+        value in "\\PC{0,12}|\\*{1,12}|[0-9a-f]{32}",
+        others in prop::collection::btree_map("X-[a-z]{1,6}", "\\PC{0,6}", 0..4),
+    ) {
+        let mut headers: Map<_, _> = others.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        let cased = "x-hookwright-owner".chars().zip(upper);
+        let name: String = cased.map(|(c, upper)| if upper { c.to_ascii_uppercase() } else { c }).collect();
+        headers.insert(name, json!(value));
+        let webhook = only(json!({"_id": ID, "headers": headers}));
+        let masked = !value.is_empty() && value.chars().all(|c| c == '*');
+        let expected = if masked { SeenMarker::Masked } else { SeenMarker::Shown(Marker::shown(&value)) };
+        prop_assert_eq!(webhook.marker, expected);
+        prop_assert_eq!(webhook.headers.len(), others.len());
+    }
+
+    #[test]
     fn any_bytes_are_read_without_panic_and_only_an_array_is_a_list(bytes: Vec<u8>) {
         if list(&bytes).is_ok() {
             prop_assert!(bytes.trim_ascii().starts_with(b"["));

@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use crate::controller::operator::{self, Asked};
 use crate::domain::pattern::{DEFAULT_ENDPOINTS, UrlPattern};
 use crate::domain::schedule::parse_duration;
+use crate::ops::server::STALLED_AFTER;
 use crate::ops::telemetry::{self, LogFormat};
 
 /// Flags; each can be given by environment too.
@@ -53,6 +54,9 @@ pub struct Options {
     /// Address of /healthz, /readyz and /metrics; port 0 takes any.
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080", env = "HOOKWRIGHT_HTTP_ADDR")]
     http_addr: SocketAddr,
+    /// A pass that is under way for longer, while none ends, has stalled: /healthz says so. For tests.
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = at_least_a_second)]
+    stalled_after: Option<Duration>,
     /// Form of the log on standard error; RUST_LOG filters it.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "HOOKWRIGHT_LOG_FORMAT", action = ArgAction::Set)]
     log_format: LogFormat,
@@ -99,6 +103,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         resync: options.resync_interval,
         max_concurrent: options.max_concurrent,
         http_addr: options.http_addr,
+        stalled_after: options.stalled_after.unwrap_or(STALLED_AFTER),
     };
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(operator::operate(asked))
 }

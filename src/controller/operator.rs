@@ -62,14 +62,14 @@ pub struct Asked {
     pub max_concurrent: u16,
     /// `--http-addr`.
     pub http_addr: SocketAddr,
+    /// `--stalled-after`.
+    pub stalled_after: Duration,
 }
 
 /// How long passes under way may go on after a signal, before their calls are cut.
 const DRAIN: Duration = Duration::from_secs(8);
 /// How long they may take to end after that; together less than the 10 seconds that are promised.
 const CUT: Duration = Duration::from_millis(1500);
-/// A pass that is under way for longer is stalled: `/healthz` says so.
-const STALLED: Duration = Duration::from_secs(600);
 /// How often what is missing at the start is looked for.
 const RETRY: Duration = Duration::from_secs(1);
 /// Where Kubernetes tells a pod its namespace.
@@ -88,7 +88,7 @@ pub async fn operate(asked: Asked) -> anyhow::Result<()> {
         tracing::info!("stopping: no new pass begins");
         stopping.send_replace(true);
     });
-    let health = Health::new(STALLED);
+    let health = Health::new(asked.stalled_after);
     let metrics = Arc::new(Metrics::new());
     let starting = health.not_ready("starting");
     let server = Server::bind(asked.http_addr, health.clone(), Arc::clone(&metrics))

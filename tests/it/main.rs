@@ -16,6 +16,7 @@ mod examples;
 mod kubectl;
 mod lifecycle;
 mod manifests;
+mod pressure;
 mod tenancy;
 mod webhook_adoption;
 mod webhook_connection;

@@ -82,6 +82,12 @@ async fn a_long_queue_that_moves_is_no_stall() {
 }
 
 #[test]
+fn a_pass_may_wait_as_long_as_a_remote_can_make_it_wait() {
+    // Its turn behind the longest Retry-After, and then the longest call that a connection may ask for.
+    assert!(STALLED_AFTER >= crate::remote::refusal::MAX_RETRY_AFTER + Duration::from_secs(300));
+}
+
+#[test]
 fn a_verdict_is_ok_or_lists_its_reasons_up_to_a_bound() {
     assert_eq!(verdict("h:", &[]), (StatusCode::OK, "ok\n".into()));
     let many: Vec<_> = (0..25).map(|n| format!("reason {n}")).collect();

@@ -3,6 +3,7 @@
 
 mod calls;
 mod cluster;
+mod crowd;
 mod http;
 mod operator;
 mod recording;
@@ -12,6 +13,7 @@ mod world;
 
 pub use calls::{assert_calls, assert_calls_after_look, assert_writes, render, rendered};
 pub use cluster::{Manifest, admin_client, apply_definitions, asset, kubeconfig, random};
+pub use crowd::of_project;
 pub use http::get;
 pub use operator::{Operator, Setup as OperatorSetup};
 pub use recording::Recording;

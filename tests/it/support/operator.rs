@@ -71,6 +71,13 @@ impl Operator {
             .unwrap_or_else(|error| panic!("GET {path}: {error}\n{}", self.log()))
     }
 
+    /// Its resident memory in KiB, as the kernel counts it.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel counts it");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// SIGKILL: what a crash looks like.
     pub fn kill(&mut self) {
         // It may have ended by itself.

@@ -12,7 +12,7 @@ use super::World;
 
 /// A watch that keeps what it sees. An API server sends each version once, in order, so nothing is missed.
 pub struct Recording {
-    versions: Arc<Mutex<Vec<ProjectWebhook>>>,
+    pub(super) versions: Arc<Mutex<Vec<ProjectWebhook>>>,
     task: JoinHandle<()>,
 }
 

@@ -128,13 +128,18 @@ impl World {
 
     /// Waits until the operator's metrics are as wanted, and returns them. They are counted after status is written.
     pub async fn wait_metrics(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+        self.wait_served("/metrics", what, |_, text| is_so(text)).await
+    }
+
+    /// Waits until the operator's server answers as wanted, by code and text, and returns the text.
+    pub async fn wait_served(&self, path: &str, what: &str, is_so: impl Fn(u16, &str) -> bool) -> String {
         let begin = std::time::Instant::now();
         loop {
-            let text = self.metrics().await;
-            if is_so(&text) {
+            let (code, text) = self.operator().get(path).await;
+            if is_so(code, &text) {
                 return text;
             }
-            assert!(begin.elapsed() < DEADLINE, "not so in {DEADLINE:?}: {what}; metrics:\n{text}");
+            assert!(begin.elapsed() < DEADLINE, "not so in {DEADLINE:?}: {what}; {path}:\n{text}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

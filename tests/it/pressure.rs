@@ -1,0 +1,204 @@
+//! Remotes that limit, crawl or are dead, and Secrets that are broken, with many objects at once: bounded calls, writes and
+//! memory, and nobody starves.
+
+use hookwright::api::project_webhook::ProjectWebhook;
+use serde_json::{Value, json};
+use simulator::{Fault, FaultKind, Options, Outcome, ProjectRef, RetryAfter, Simulator, State, WebhookEdit};
+use tokio::net::TcpListener;
+
+use crate::support::{TOKEN, World, is_ready, of_project, ready_reason, status};
+
+/// `per_project` objects in each of these projects, named after their place.
+fn spread(projects: &[ProjectRef], per_project: usize, spec: &Value) -> Vec<(String, Value)> {
+    let mut all = vec![];
+    for (at, project) in projects.iter().enumerate() {
+        for n in 0..per_project {
+            let mut own = of_project(project);
+            crate::support::merge(&mut own, spec.clone());
+            all.push((format!("hook-{at}-{n}"), own));
+        }
+    }
+    all
+}
+
+fn projects(sim: &Simulator, count: usize) -> Vec<ProjectRef> {
+    (0..count).map(|_| sim.new_project()).collect()
+}
+
+/// How many passes over ProjectWebhooks the metrics tell of.
+fn passes(metrics: &str) -> u64 {
+    let counts = metrics.lines().filter(|line| line.contains("_passes_total") && line.contains("ProjectWebhook"));
+    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+/// Passes of one connection that can be under way at the same time: all places but those of one more lane.
+const LANE: u64 = 64 / 2;
+
+#[tokio::test]
+async fn a_storm_of_429_costs_one_more_call_for_each_and_everything_becomes_ready() {
+    const OBJECTS: u64 = 200;
+    const STORM: u64 = 12;
+    let world = World::start().await;
+    let limited = |id, retry_after| {
+        let kind = FaultKind::Status { code: 429, body: None, retry_after: Some(retry_after), applied: false };
+        Fault::new(kind).id(id).rate(0.3).count(STORM / 2)
+    };
+    world.sim.add_fault(limited("seconds", RetryAfter::Seconds(1)));
+    world.sim.add_fault(limited("date", RetryAfter::DateInSeconds(1)));
+    let recording = world.record().await;
+    let projects = projects(&world.sim, 4);
+    world.create_all(spread(&projects, 50, &json!({}))).await;
+    recording.wait_count(OBJECTS as usize, "Ready", is_ready).await;
+    let (counts, calls) = (world.sim.counts(None), world.sim.calls());
+    assert_eq!(counts.status(Outcome::Status(429)), STORM);
+    let refused = |operation| calls.iter().filter(|c| c.operation == operation && !c.faults.is_empty()).count() as u64;
+    assert_eq!(
+        counts.operation("create"),
+        OBJECTS + refused("create"),
+        "a refused POST is repeated, an accepted one never"
+    );
+    assert!(projects.iter().all(|project| world.sim.webhooks(&project.id).len() == 50));
+    // At most one look before and one after each write; where many are under way they share one.
+    let looks = counts.operation("list") - refused("list");
+    assert!(looks <= 2 * OBJECTS, "{counts:?}");
+    assert_eq!(counts.total, counts.operation("create") + counts.operation("list"), "{counts:?}");
+    // Each object's own pass, and one more for each of three changes of its connection; and a 429 ends those under way.
+    let passes = passes(&world.metrics().await);
+    assert!(passes <= 4 * OBJECTS + STORM * LANE, "{passes} passes");
+    // What the user applied, the finalizer, the status; and those that a 429 ends are told.
+    let versions = recording.all().len() as u64;
+    assert!(versions <= 3 * OBJECTS + STORM * LANE, "{versions} versions");
+    println!("{} calls, {looks} of them looks; {passes} passes, {versions} versions", counts.total);
+}
+
+#[tokio::test]
+async fn a_429_stops_the_calls_of_its_connection_and_of_no_other() {
+    let world = World::start().await;
+    let limited = Simulator::start(Options { tokens: vec![TOKEN.into()], ..Options::default() }).await.unwrap();
+    let retry_after = Some(RetryAfter::Seconds(300));
+    limited.add_fault(Fault::new(FaultKind::Status { code: 429, body: None, retry_after, applied: false }));
+    world.connection("limited", json!({ "appMaker": { "endpoint": limited.http_endpoint() } })).await;
+    let recording = world.record().await;
+    world.create_all(spread(&projects(&limited, 100), 1, &json!({ "connectionRef": { "name": "limited" } }))).await;
+    let told = |object: &ProjectWebhook| ready_reason(object) == Some("RateLimited");
+    let first = |state: &State| state.counts(None).status(Outcome::Status(429)) > 0;
+    limited.wait_until("the first refusal", crate::support::DEADLINE, first).await.unwrap();
+    let others = spread(&projects(&world.sim, 4), 5, &json!({})).into_iter();
+    world.create_all(others.map(|(name, spec)| (format!("other-{name}"), spec))).await;
+    recording.wait_count(20, "Ready", is_ready).await;
+    // Those that were under way when the first one was refused; whoever made them is told, and the others wait.
+    let total = limited.counts(None).total;
+    assert!(total <= 8, "{total} calls");
+    recording.wait_count(total as usize, "RateLimited", told).await;
+    assert_eq!(limited.counts(None).total, total);
+}
+
+#[tokio::test]
+async fn a_remote_that_takes_two_seconds_for_each_answer_is_asked_no_question_twice() {
+    const OBJECTS: u64 = 24;
+    let world = World::start().await;
+    // Half of it before the request is carried out and half after: what arrives is old by then.
+    world.sim.add_fault(Fault::new(FaultKind::Latency { ms: 1000, applied: false }));
+    world.sim.add_fault(Fault::new(FaultKind::Latency { ms: 1000, applied: true }));
+    let recording = world.record().await;
+    world.create_all(spread(&projects(&world.sim, 2), 12, &json!({}))).await;
+    recording.wait_count(OBJECTS as usize, "Ready", is_ready).await;
+    let counts = world.sim.counts(None);
+    assert_eq!(counts.operation("create"), OBJECTS);
+    assert!(counts.operation("list") <= 2 * OBJECTS, "{counts:?}");
+    assert_eq!(counts.total, counts.operation("create") + counts.operation("list"));
+    assert_eq!(recording.all().len() as u64, 3 * OBJECTS, "applied, finalizer, status: no word of waiting");
+    assert_eq!(world.operator().get("/healthz").await.0, 200);
+    println!("{} calls", counts.total);
+}
+
+/// An endpoint that takes connections and never reads a byte.
+async fn black_hole() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/api/v1", listener.local_addr().unwrap());
+    (listener, endpoint)
+}
+
+#[tokio::test]
+async fn a_dead_connection_does_not_hold_up_a_healthy_one_beside_it() {
+    const DEAD: usize = 100;
+    const HEALTHY: usize = 40;
+    let world = World::start().await;
+    let dead = Simulator::start(Options { tokens: vec![TOKEN.into()], ..Options::default() }).await.unwrap();
+    dead.add_fault(Fault::new(FaultKind::Timeout { applied: false, hold_ms: None }));
+    let (_hole, hole) = black_hole().await;
+    // Its calls are given up after five minutes: as far as this test is concerned, never.
+    let connection = |endpoint: String| json!({ "appMaker": { "endpoint": endpoint }, "timeoutSeconds": 300 });
+    world.connection("dead", connection(dead.http_endpoint())).await;
+    world.connection("hole", connection(hole)).await;
+    let recording = world.record().await;
+    // A project for each, or they would wait for one and the same LIST.
+    for name in ["dead", "hole"] {
+        let there = spread(&projects(&dead, DEAD), 1, &json!({ "connectionRef": { "name": name } }));
+        world.create_all(there.into_iter().map(|(hook, spec)| (format!("{name}-{hook}"), spec))).await;
+    }
+    let full = |state: &State| state.counts(None).operation("list") == 8;
+    dead.wait_until("as many calls hang as may", crate::support::DEADLINE, full).await.unwrap();
+
+    world.create_all(spread(&projects(&world.sim, 4), HEALTHY / 4, &json!({}))).await;
+    recording.wait_count(HEALTHY, "Ready", is_ready).await;
+    // What changes later is not held up either: a changed spec, and an edit at the console.
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    world.webhook("builds", json!({ "active": false })).await;
+    world.wait_ready("builds").await;
+    world.console_edit(&world.only().id, WebhookEdit { name: Some("other".into()), ..Default::default() });
+    assert!(is_ready(&world.pass("builds").await));
+    assert_eq!(world.only().name, "builds");
+
+    let hangs = |object: &ProjectWebhook| status(object).observed_generation == -1;
+    recording.wait_count(2 * DEAD, "still without an answer", hangs).await;
+    assert_eq!(dead.counts(None).total, 8, "and nobody waited for these calls to end");
+}
+
+#[tokio::test]
+async fn a_thousand_objects_with_a_broken_secret_cost_one_write_each_and_no_call() {
+    const OBJECTS: usize = 1000;
+    let world = World::start().await;
+    world.secret("receiver", &[("other", "one")]).await;
+    world.webhook("first", json!({})).await;
+    world.wait_ready("first").await;
+    world.sim.clear_calls();
+    let before = world.operator().resident_kib();
+    let recording = world.record().await;
+    let from = json!({ "secretKeyRef": { "name": "receiver", "key": "token" } });
+    let spec = json!({ "headers": [{ "name": "X-A", "valueFrom": from }] });
+    let projects = projects(&world.sim, 20);
+    world.create_all(spread(&projects, OBJECTS / 20, &spec)).await;
+    let broken = |object: &ProjectWebhook| ready_reason(object) == Some("SecretNotFound");
+    recording.wait_count(OBJECTS, "SecretNotFound", broken).await;
+    // Each has been tried again since, and found nothing to write.
+    let tried = 3 * OBJECTS as u64;
+    world.wait_metrics("three passes over each", |metrics| passes(metrics) >= tried).await;
+    assert_eq!(recording.all().len(), 2 * OBJECTS, "what the user applied, and one status");
+    assert_eq!(world.sim.counts(None).total, 0);
+    let waiting = world.operator().resident_kib();
+
+    world.secret("receiver", &[("token", "one")]).await;
+    recording.wait_count(OBJECTS, "Ready", is_ready).await;
+    assert!(projects.iter().all(|project| world.sim.webhooks(&project.id).len() == OBJECTS / 20));
+    let counts = world.sim.counts(None);
+    assert_eq!(counts.operation("create"), OBJECTS as u64);
+    assert!(counts.operation("list") <= 2 * OBJECTS as u64, "{counts:?}");
+    assert_eq!(recording.all().len(), 4 * OBJECTS, "and then the finalizer and one status more");
+    let after = world.operator().resident_kib();
+    println!("resident: {before} KiB, {waiting} KiB waiting, {after} KiB Ready; {counts:?}");
+    assert!(after.saturating_sub(before) <= 40 * OBJECTS as u64, "{before} KiB before, {after} KiB after");
+}
+
+#[tokio::test]
+async fn a_pass_that_does_not_end_turns_healthz_red_until_it_does() {
+    let world = World::with(|setup| setup.flag("--stalled-after", "1s")).await;
+    world.sim.add_fault(Fault::new(FaultKind::Timeout { applied: false, hold_ms: Some(4000) }).once());
+    assert_eq!(world.operator().get("/healthz").await.0, 200);
+    world.webhook("builds", json!({})).await;
+    let stalled = format!("these passes have stalled:\n- ProjectWebhook {}/builds\n", world.namespace);
+    world.wait_served("/healthz", &stalled, |code, text| code == 503 && text.ends_with(&stalled)).await;
+    world.wait_ready("builds").await;
+    assert_eq!(world.operator().get("/healthz").await.0, 200);
+}

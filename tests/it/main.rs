@@ -17,6 +17,7 @@ mod kubectl;
 mod lifecycle;
 mod manifests;
 mod pressure;
+mod restore;
 mod tenancy;
 mod webhook_adoption;
 mod webhook_connection;

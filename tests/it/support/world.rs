@@ -113,7 +113,7 @@ impl World {
         let operator_setup = operator::Setup { kubeconfig: kubeconfig.clone(), args, env: setup.env.clone() };
         let mut world =
             Self { client, namespace, sim, project, operator: None, operator_setup, kubeconfig, _turn: turn };
-        world.create_namespace().await;
+        world.create_namespace(&world.namespace).await;
         if setup.operator {
             world.operator = Some(Operator::start(&world.operator_setup));
         }
@@ -124,8 +124,9 @@ impl World {
         world
     }
 
-    async fn create_namespace(&self) {
-        let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "name": self.namespace } })).unwrap();
+    /// Creates a namespace.
+    pub async fn create_namespace(&self, name: &str) {
+        let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
         let api = Api::<Namespace>::all(self.client.clone());
         api.create(&PostParams::default(), &namespace).await.expect("the namespace can be created");
     }
@@ -145,6 +146,18 @@ impl World {
     pub async fn restart_operator(&mut self) {
         self.kill_operator();
         self.operator = Some(Operator::start(&self.operator_setup));
+    }
+
+    /// Goes on in another cluster, which has nothing but the namespace: what a restore begins with. The operator is killed,
+    /// and one that is started runs there. One test at a time in a process, as with `wide`.
+    pub async fn change_cluster(&mut self) {
+        self.kill_operator();
+        self._turn = Some(WIDE_TURN.lock().await);
+        self.kubeconfig = cluster::kubeconfig(WIDE);
+        self.operator_setup.kubeconfig.clone_from(&self.kubeconfig);
+        self.client = cluster::admin_client(&self.kubeconfig).await;
+        cluster::definitions(&self.client, WIDE).await;
+        self.create_namespace(&self.namespace).await;
     }
 
     /// The operator's metrics.

@@ -1,7 +1,7 @@
 //! Never a fight: what does not stay as it was set is given up and told.
 
 use serde_json::json;
-use simulator::app_maker::PatchHeaders;
+use simulator::app_maker::{Masking, PatchHeaders};
 use simulator::{Behaviour, NewWebhook, WebhookEdit};
 
 use crate::support::{
@@ -135,6 +135,25 @@ async fn where_a_removed_header_stays_the_webhook_is_replaced() {
         versions.iter().any(|v| status(v).webhook_id == Some(new.id.clone()) && !is_ready(v)),
         "status names the new one before the old one goes"
     );
+}
+
+#[tokio::test]
+async fn where_no_marker_can_be_seen_the_webhook_is_replaced_in_the_same_way() {
+    for (marker, masking) in [("on", Masking::HeaderValues), ("off", Masking::None)] {
+        let world = World::with(|setup| setup.flag("--settle-time", "1s").flag("--ownership-marker", marker)).await;
+        world.behave(Behaviour { patch_headers: PatchHeaders::Merge, masking, ..Behaviour::default() });
+        let header = |name: &str| json!({ "name": name, "value": "1" });
+        world.webhook("builds", json!({ "headers": [header("X-Old"), header("X-Kept")] })).await;
+        let old = status(&world.wait_ready("builds").await).webhook_id.unwrap();
+        world.sim.clear_calls();
+        world.webhook("builds", json!({ "headers": [header("X-Kept")] })).await;
+        let object = world.wait_ready("builds").await;
+        let new = world.only();
+        assert_ne!(new.id, old);
+        assert!(new.headers.contains_key("X-Kept") && !new.headers.contains_key("X-Old"), "{:?}", new.headers);
+        assert_eq!(status(&object).webhook_id, Some(new.id));
+        assert_writes(&world, &["PATCH headers", "PATCH headers", "POST", "DELETE"]);
+    }
 }
 
 #[tokio::test]

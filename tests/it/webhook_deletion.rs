@@ -219,6 +219,40 @@ async fn without_any_credentials_it_is_blocked_until_they_are_back() {
 }
 
 #[tokio::test]
+async fn without_its_connection_it_is_blocked_until_that_is_back_or_goes_with_the_one_last_seen() {
+    let mut world = World::start().await;
+    let connections = Api::<Connection>::namespaced(world.client.clone(), &world.namespace);
+    let force_away = async || {
+        // The finalizer that would keep it is taken away, as people do who are in a hurry.
+        let bare = Patch::Merge(json!({ "metadata": { "finalizers": [] } }));
+        connections.delete("app-maker", &DeleteParams::default()).await.unwrap();
+        let _gone_already = connections.patch("app-maker", &PatchParams::default(), &bare).await;
+        let gone = |connection: Option<&Connection>| connection.is_none();
+        let gone = kube::runtime::wait::await_condition(connections.clone(), "app-maker", gone);
+        tokio::time::timeout(DEADLINE, gone).await.expect("the connection goes").unwrap();
+    };
+    ready(&world, json!({})).await;
+    world.kill_operator();
+    force_away().await;
+    world.delete("builds").await;
+    world.restart_operator().await;
+    let blocked = world.wait_reason("builds", "DeletionBlocked").await;
+    let text = message(&blocked);
+    assert!(text.contains("app-maker") && text.contains("spec.deletionPolicy: Orphan"), "{text}");
+    assert_calls(&world, &[]);
+    world.connection("app-maker", json!({})).await;
+    world.wait_gone("builds").await;
+    assert_writes(&world, &["DELETE"]);
+    // A process that has used it goes on with what it last saw.
+    ready(&world, json!({})).await;
+    force_away().await;
+    world.wait_reason("builds", "ConnectionNotFound").await;
+    deleted(&world).await;
+    assert_writes(&world, &["DELETE"]);
+    assert_eq!(world.remote().len(), 0);
+}
+
+#[tokio::test]
 async fn a_blocked_deletion_ends_with_deletion_policy_orphan() {
     let mut world = World::start().await;
     let id = ready(&world, json!({})).await;

@@ -5,6 +5,7 @@ mod calls;
 mod cluster;
 mod crowd;
 mod http;
+mod lagging;
 mod operator;
 mod recording;
 mod remote;
@@ -15,6 +16,7 @@ pub use calls::{assert_calls, assert_calls_after_look, assert_writes, render, re
 pub use cluster::{Manifest, admin_client, apply_definitions, asset, kubeconfig, random};
 pub use crowd::of_project;
 pub use http::get;
+pub use lagging::LaggingApiServer;
 pub use operator::{Operator, Setup as OperatorSetup};
 pub use recording::Recording;
 pub use wait::{DEADLINE, condition, is_ready, message, ready_reason, status};

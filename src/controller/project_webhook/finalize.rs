@@ -38,6 +38,9 @@ type PwhPass<'a> = Pass<'a, ProjectWebhookKind>;
 /// Looks and writes of one deletion.
 const MAX_STEPS: usize = 32;
 
+/// Why a webhook is orphaned that the spec wants so.
+const LEFT: &str = "it is left at the remote";
+
 pub(super) async fn finalize(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
     if !pass.object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         // Nothing of ours was ever at the remote, or it is settled: nobody needs to be called.
@@ -79,7 +82,7 @@ async fn clean_up(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
                 ));
             }
             DeletionPlan::Release { orphans } => {
-                release(pass, &orphans, "it is left at the remote").await?;
+                release(pass, &orphans, LEFT).await?;
                 return Ok(progressing("nothing is left to do".into()));
             }
         }
@@ -92,7 +95,11 @@ async fn write_once(pass: &mut PwhPass<'_>, resolved: &Resolved, write: Write) -
     let text = write.to_string();
     match write {
         Write::Delete { id } => delete(pass, resolved, id).await?,
-        Write::Unmark { id, changes } => unmark(pass, resolved, id, &changes).await?,
+        Write::Unmark { id, changes } => {
+            // Told before: without its marker, who comes after a crash would not know it for ours any more.
+            tell_orphan(pass, id, LEFT).await?;
+            unmark(pass, resolved, id, &changes).await?;
+        }
         // `plan_deletion` makes no others; nothing is written for them.
         Write::Create { .. } | Write::Update { .. } | Write::RemoveDuplicate { .. } => return Ok(()),
     }
@@ -204,29 +211,36 @@ async fn is_going(pass: &PwhPass<'_>) -> Result<bool, Halt> {
     Ok(found.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
 }
 
-/// Removes the finalizer. What stays at the remote is told first: on the object, or in the operator's namespace where
-/// the object's takes no Events any more.
+/// Removes the finalizer. What stays at the remote is told first, if it is not told yet.
 async fn release(pass: &mut PwhPass<'_>, orphans: &[WebhookId], why: &str) -> Result<(), Halt> {
     for id in orphans {
-        let note = format!("webhook {id} of ProjectWebhook {} is orphaned: {why}", pass.key);
-        tracing::warn!(object = %pass.key, webhook = %id, "{note}");
-        pass.context.metrics.orphaned(ProjectWebhookKind::KIND);
-        // Once the finalizer is gone nobody could tell any more.
-        let on = if is_going(pass).await? {
-            let namespace = &pass.context.settings.namespace;
-            ObjectReference {
-                api_version: Some("v1".into()),
-                kind: Some("Namespace".into()),
-                name: Some(namespace.clone()),
-                namespace: Some(namespace.clone()),
-                ..ObjectReference::default()
-            }
-        } else {
-            pass.object.object_ref(&())
-        };
-        publish::warning_on(pass.context, &on, "Orphaned", &note).await;
+        if !pass.memory.done.unmarked.contains(id) {
+            tell_orphan(pass, *id, why).await?;
+        }
     }
     publish::release(pass).await
+}
+
+/// Tells that a webhook stays at the remote, before nobody could any more: on the object, or in the operator's namespace
+/// where the object's takes no Events.
+async fn tell_orphan(pass: &PwhPass<'_>, id: WebhookId, why: &str) -> Result<(), Halt> {
+    let note = format!("webhook {id} of ProjectWebhook {} is orphaned: {why}", pass.key);
+    tracing::warn!(object = %pass.key, webhook = %id, "{note}");
+    pass.context.metrics.orphaned(ProjectWebhookKind::KIND);
+    let on = if is_going(pass).await? {
+        let namespace = &pass.context.settings.namespace;
+        ObjectReference {
+            api_version: Some("v1".into()),
+            kind: Some("Namespace".into()),
+            name: Some(namespace.clone()),
+            namespace: Some(namespace.clone()),
+            ..ObjectReference::default()
+        }
+    } else {
+        pass.object.object_ref(&())
+    };
+    publish::warning_on(pass.context, &on, "Orphaned", &note).await;
+    Ok(())
 }
 
 fn progressing(message: String) -> Outcome {

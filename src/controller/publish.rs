@@ -20,9 +20,16 @@ use crate::domain::status::current_reason;
 /// # Errors
 /// Kubernetes does not take it.
 pub async fn status<K: Kind>(pass: &mut Pass<'_, K>, after: K::Status) -> Result<(), Halt> {
-    if after == pass.status {
-        return Ok(());
+    let before = pass.status.clone();
+    if after != before {
+        write_status(pass, after).await?;
     }
+    // Also where it is the same: what was written to the remote within one second may leave it so.
+    transition(pass, K::conditions(&before)).await;
+    Ok(())
+}
+
+async fn write_status<K: Kind>(pass: &mut Pass<'_, K>, after: K::Status) -> Result<(), Halt> {
     let (old, new) = (to_json(&pass.status)?, to_json(&after)?);
     // An object from before the schema's default has no status: then all of it has to be sent.
     let status = if K::status(pass.object).is_none() { new } else { merge_diff(&old, &new) };
@@ -30,8 +37,7 @@ pub async fn status<K: Kind>(pass: &mut Pass<'_, K>, after: K::Status) -> Result
     let patch = Patch::Merge(json!({ "status": status }));
     let object = api.patch_status(&pass.key.name, &PatchParams::default(), &patch).await?;
     pass.version = object.resource_version();
-    let before = std::mem::replace(&mut pass.status, after);
-    transition(pass, K::conditions(&before)).await;
+    pass.status = after;
     Ok(())
 }
 

@@ -17,6 +17,8 @@
 //! After a write the pass looks and plans again, until the plan is to rest: nothing that was merely accepted counts as
 //! done. A deletion takes the same rooms by `controller/project_webhook/finalize`.
 //!
+//! After each write there is a [`controller::fail_point`], where tests end the process.
+//!
 //! # The rooms
 //!
 //! - [`api`]: the custom resources, and nothing else.

@@ -92,6 +92,8 @@ fn cluster_id(text: &str) -> Result<String, String> {
 
 pub fn run(options: Options) -> anyhow::Result<()> {
     telemetry::init(options.log_format)?;
+    // Reads FAILPOINTS, in tests only; they are set until this is dropped.
+    let _fail_points = fail::has_failpoints().then(fail::FailScenario::setup);
     let asked = Asked {
         endpoints: options.allowed_endpoints,
         receivers: options.allowed_receivers,

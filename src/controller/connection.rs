@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::connect::connect;
 use super::context::Context;
 use super::credentials::CREDENTIALS_REJECTED;
+use super::fail_point::FailPoint;
 use super::index::{ConnectionKey, User};
 use super::publish::{event_on, merge_diff};
 use super::refuse::{Halt, is_gone};
@@ -157,7 +158,8 @@ async fn publish<K: ConnectionObject>(
 ) -> Result<(), Halt> {
     let json = |status: &ConnectionStatus| serde_json::to_value(status).map_err(|e| Halt::Retry(e.to_string()));
     let patch = Patch::Merge(json!({ "status": merge_diff(&json(before)?, &json(after)?) }));
-    K::api(context.client.clone(), key).patch_status(&key.key.name, &PatchParams::default(), &patch).await?;
+    let api = K::api(context.client.clone(), key);
+    FailPoint::ConnectionStatus.after(api.patch_status(&key.key.name, &PatchParams::default(), &patch)).await?;
     let ready = |conditions: &[Condition]| current_reason(conditions);
     let (old, new) = (ready(&before.conditions), ready(&after.conditions));
     if old == new {
@@ -186,7 +188,8 @@ async fn finalizer<K: ConnectionObject>(
     }
     let patch = json!({ "metadata": { "resourceVersion": object.resource_version(), "finalizers": finalizers } });
     let api = K::api(context.client.clone(), key);
-    match api.patch_metadata(&key.key.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+    let point = if wanted { FailPoint::ConnectionHold } else { FailPoint::ConnectionRelease };
+    match point.after(api.patch_metadata(&key.key.name, &PatchParams::default(), &Patch::Merge(patch))).await {
         Err(error) if is_gone(&error) => Ok(()),
         other => other.map(drop).map_err(Halt::from),
     }

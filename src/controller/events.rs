@@ -15,6 +15,7 @@ use kube::Client;
 use kube::runtime::events::{Event, Recorder, Reporter};
 use tokio::sync::{mpsc, oneshot};
 
+use super::fail_point::FailPoint;
 use super::refuse::kubernetes;
 use super::sources::lock;
 
@@ -85,7 +86,7 @@ impl Events {
 impl Writer {
     /// A lost Event is no reason to fail a pass.
     async fn write(&self, event: &Event, on: &ObjectReference) {
-        if let Err(error) = self.recorder(event, on).publish(event, on).await {
+        if let Err(error) = FailPoint::Event.after(self.recorder(event, on).publish(event, on)).await {
             tracing::warn!("an Event could not be written: {}", kubernetes(&error));
         }
     }

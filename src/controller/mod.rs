@@ -8,6 +8,7 @@ pub mod context;
 pub mod credentials;
 pub mod driver;
 pub mod events;
+pub mod fail_point;
 pub mod gathering;
 pub mod index;
 pub mod kind;

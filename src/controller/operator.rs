@@ -24,6 +24,7 @@ use super::connections::Connections;
 use super::context::{Context, Settings, Triggers};
 use super::driver::Driver;
 use super::events::Events;
+use super::fail_point::FailPoint;
 use super::index::{Affected, ConnectionKey, Index, object_key};
 use super::kind::Kind;
 use super::project_webhook::ProjectWebhookKind;
@@ -171,7 +172,7 @@ async fn ensure_namespace(namespaces: &Api<Namespace>, name: &str) -> anyhow::Re
     namespace.metadata.name = Some(name.to_owned());
     match namespaces.get_metadata_opt(name).await {
         Ok(Some(_)) => Ok(()),
-        Ok(None) => match namespaces.create(&PostParams::default(), &namespace).await {
+        Ok(None) => match FailPoint::Namespace.after(namespaces.create(&PostParams::default(), &namespace)).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
             Err(error) => {

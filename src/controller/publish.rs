@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
+use super::fail_point::FailPoint;
 use super::kind::{Kind, Pass};
 use super::refuse::Halt;
 use crate::api::FINALIZER;
@@ -35,7 +36,7 @@ async fn write_status<K: Kind>(pass: &mut Pass<'_, K>, after: K::Status) -> Resu
     let status = if K::status(pass.object).is_none() { new } else { merge_diff(&old, &new) };
     let api = Api::<K::Object>::namespaced(pass.context.client.clone(), &pass.key.namespace);
     let patch = Patch::Merge(json!({ "status": status }));
-    let object = api.patch_status(&pass.key.name, &PatchParams::default(), &patch).await?;
+    let object = FailPoint::Status.after(api.patch_status(&pass.key.name, &PatchParams::default(), &patch)).await?;
     pass.version = object.resource_version();
     pass.status = after;
     Ok(())
@@ -87,7 +88,7 @@ pub async fn hold<K: Kind>(pass: &mut Pass<'_, K>, annotations: Value) -> Result
     if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
         finalizers.push(FINALIZER.into());
     }
-    finalizer_patch(pass, &finalizers, annotations).await?;
+    finalizer_patch(pass, &finalizers, annotations, FailPoint::Hold).await?;
     pass.held = true;
     Ok(())
 }
@@ -99,7 +100,7 @@ pub async fn hold<K: Kind>(pass: &mut Pass<'_, K>, annotations: Value) -> Result
 pub async fn release<K: Kind>(pass: &mut Pass<'_, K>) -> Result<(), Halt> {
     let finalizers: Vec<_> =
         pass.object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
-    finalizer_patch(pass, &finalizers, json!({})).await?;
+    finalizer_patch(pass, &finalizers, json!({}), FailPoint::Release).await?;
     pass.released = true;
     Ok(())
 }
@@ -108,13 +109,14 @@ async fn finalizer_patch<K: Kind>(
     pass: &mut Pass<'_, K>,
     finalizers: &[String],
     annotations: Value,
+    point: FailPoint,
 ) -> Result<(), Halt> {
     let version = pass.version.clone().or_else(|| pass.object.resource_version());
     let patch = json!({
         "metadata": { "resourceVersion": version, "finalizers": finalizers, "annotations": annotations },
     });
     let api = Api::<K::Object>::namespaced(pass.context.client.clone(), &pass.key.namespace);
-    match api.patch_metadata(&pass.key.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+    match point.after(api.patch_metadata(&pass.key.name, &PatchParams::default(), &Patch::Merge(patch))).await {
         Ok(object) => pass.version = object.resource_version(),
         Err(error) if super::refuse::is_gone(&error) && finalizers.is_empty() => {}
         Err(error) => return Err(error.into()),

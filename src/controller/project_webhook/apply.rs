@@ -8,6 +8,7 @@ use crate::api::CREATING;
 use crate::api::condition::Reason;
 use crate::api::project_webhook::Ownership;
 use crate::controller::clock::Clock;
+use crate::controller::fail_point::FailPoint;
 use crate::controller::kind::{Kind, Pass};
 use crate::controller::publish;
 use crate::controller::refuse::Halt;
@@ -69,7 +70,7 @@ async fn create(
     announce(pass, resolved, desired, observed, replaces.is_some()).await?;
     let marker = Marker::of(&pass.context.settings.cluster, &pass.key);
     let webhook = NewWebhook::new(desired, pass.context.settings.marking.then_some(&marker));
-    let answer = resolved.live.app_maker.create(&resolved.path, &webhook).await;
+    let answer = FailPoint::Create.after(resolved.live.app_maker.create(&resolved.path, &webhook)).await;
     let now = written(pass);
     let unclear = answer.as_ref().is_err_and(RemoteError::ambiguous);
     let ended = match &answer {
@@ -136,7 +137,7 @@ async fn update(
         publish::hold(pass, json!({})).await?;
     }
     let before = find(observed, id);
-    let answer = resolved.live.app_maker.update(&resolved.path, id, changes).await;
+    let answer = FailPoint::Update.after(resolved.live.app_maker.update(&resolved.path, id, changes)).await;
     let now = written(pass);
     if is_gone(&answer) {
         // Without this, a LIST that lags would have the same PATCH tried again and again.
@@ -156,7 +157,7 @@ async fn update(
 
 /// DELETE; 404 is success.
 pub(super) async fn delete(pass: &mut PwhPass<'_>, resolved: &Resolved, id: WebhookId) -> Result<(), Halt> {
-    let answer = resolved.live.app_maker.delete(&resolved.path, id).await;
+    let answer = FailPoint::Delete.after(resolved.live.app_maker.delete(&resolved.path, id)).await;
     written(pass);
     answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?;
     pass.memory.done.deleted.insert(id);
@@ -171,7 +172,7 @@ pub(super) async fn unmark(
     changes: &Changes,
 ) -> Result<(), Halt> {
     pass.memory.done.unmarked.insert(id);
-    let answer = resolved.live.app_maker.update(&resolved.path, id, changes).await;
+    let answer = FailPoint::Unmark.after(resolved.live.app_maker.update(&resolved.path, id, changes)).await;
     written(pass);
     if is_gone(&answer) {
         return Ok(());

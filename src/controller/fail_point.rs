@@ -1,0 +1,67 @@
+//! Places right after each write at which a test has the process die, as a SIGKILL would end it. They are code only where
+//! the `fail` crate's feature `failpoints` is on, and nothing but tests switches it on.
+
+macro_rules! fail_points {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// One kind of write, after which the process may die.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum FailPoint { $($(#[$doc])* $variant,)* }
+
+        impl FailPoint {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// What environment variable `FAILPOINTS` calls it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+fail_points! {
+    /// POST of a webhook.
+    Create = "create",
+    /// PATCH of a webhook.
+    Update = "update",
+    /// PATCH that takes our marker off.
+    Unmark = "unmark",
+    /// DELETE of a webhook.
+    Delete = "delete",
+    /// The finalizer, and the intent beside it.
+    Hold = "hold",
+    /// Removal of the finalizer.
+    Release = "release",
+    /// The status.
+    Status = "status",
+    /// An Event.
+    Event = "event",
+    /// The finalizer of a connection.
+    ConnectionHold = "connection-hold",
+    /// Removal of the finalizer of a connection.
+    ConnectionRelease = "connection-release",
+    /// The status of a connection.
+    ConnectionStatus = "connection-status",
+    /// The operator's own namespace.
+    Namespace = "namespace",
+}
+
+impl FailPoint {
+    /// Awaits the write. Once it was taken, the process dies if `FAILPOINTS` says so: without destructors, without drain.
+    ///
+    /// # Errors
+    /// The write's own.
+    pub async fn after<T, E>(self, write: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let taken = write.await?;
+        self.reached();
+        Ok(taken)
+    }
+
+    fn reached(self) {
+        fail::fail_point!(self.name(), |_| {
+            tracing::error!("fail point {}: this process ends here", self.name());
+            std::process::abort()
+        });
+    }
+}

@@ -12,6 +12,7 @@ mod support;
 mod canary;
 mod claims;
 mod connections;
+mod crash;
 mod examples;
 mod kubectl;
 mod lifecycle;

@@ -9,8 +9,8 @@ use futures::StreamExt;
 use hookwright::controller::fail_point::FailPoint;
 use simulator::Behaviour;
 
-use crate::support::{DEADLINE, World};
-use journey::Journey;
+use crate::support::{DEADLINE, World, assert_writes, message};
+use journey::{Journey, assert_all_are_named_as_orphans};
 
 /// `std::process::abort` ends a process by it.
 const SIGABRT: i32 = 6;
@@ -43,6 +43,8 @@ journeys! {
     the_removal_of_what_status_names_survives_it => BetterDuplicate,
     a_deletion_survives_it => Deletion,
     an_orphaning_survives_it => Orphaning,
+    a_deletion_of_what_status_does_not_name_yet_survives_it => DeletionOfUnrecorded,
+    a_deletion_of_that_behind_masked_values_survives_it => DeletionOfUnrecordedMasked,
     a_deletion_together_with_the_connection_survives_it => DeletionOfAll,
 }
 
@@ -152,4 +154,26 @@ async fn two_posts_of_two_processes_that_no_list_showed_in_time_leave_one_webhoo
     world.behave(Behaviour::default());
     world.restart_operator().await;
     journey.end(&world, 1, &[]).await;
+}
+
+#[tokio::test]
+async fn two_such_posts_behind_masked_values_are_named_and_left() {
+    let journey = Journey::CreationMasked;
+    let mut world = World::with(|setup| journey.setup(setup)).await;
+    journey.act(&world, 1).await;
+    world.behave(Behaviour { list_cap: Some(0), ..journey.behaviour() });
+    world.run_until_death(FailPoint::Create, 1).await;
+    world.run_until_death(FailPoint::Create, 1).await;
+    world.behave(journey.behaviour());
+    world.sim.clear_calls();
+    world.restart_operator().await;
+    let object = world.wait_reason("builds", "AdoptionRequired").await;
+    let both = world.remote();
+    assert_eq!(both.len(), 2);
+    assert!(both.iter().all(|webhook| message(&object).contains(&webhook.id)), "{}", message(&object));
+    world.delete("builds").await;
+    world.wait_gone("builds").await;
+    assert_writes(&world, &[]);
+    assert_eq!(world.remote(), both);
+    assert_all_are_named_as_orphans(&world).await;
 }

@@ -6,11 +6,12 @@ use hookwright::api::connection::Connection;
 use hookwright::api::project_webhook::Ownership;
 use hookwright::controller::fail_point::FailPoint;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::events::v1::Event;
 use kube::api::DeleteParams;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use simulator::app_maker::{Masking, PatchHeaders};
-use simulator::{Behaviour, NewWebhook, Webhook, WebhookEdit};
+use simulator::{Behaviour, Fault, FaultKind, NewWebhook, Webhook, WebhookEdit};
 
 use crate::support::{MARKER, Setup, World, assert_writes, condition, status};
 
@@ -50,6 +51,10 @@ pub enum Journey {
     Deletion,
     /// The object is deleted and its webhook left.
     Orphaning,
+    /// The object is deleted before status names what was created.
+    DeletionOfUnrecorded,
+    /// The same behind masked values: it is left, because it can't be known for ours.
+    DeletionOfUnrecordedMasked,
     /// The object and its connection are deleted.
     DeletionOfAll,
 }
@@ -99,6 +104,8 @@ impl Journey {
             Self::Duplicate => vec![again(Delete), again(Status), again(Event)],
             Self::BetterDuplicate => vec![times(2, Status), once(Delete)],
             Self::Deletion => vec![again(Delete), once(Event), once(Release), once(ConnectionRelease)],
+            Self::DeletionOfUnrecorded => vec![once(Delete), once(Event), once(Release), once(ConnectionRelease)],
+            Self::DeletionOfUnrecordedMasked => vec![once(Event), once(Release), once(ConnectionRelease)],
             Self::Orphaning => vec![again(Unmark), times(2, Event), once(Release), once(ConnectionRelease)],
             Self::DeletionOfAll => vec![once(Delete), once(Release), once(ConnectionRelease)],
         }
@@ -114,8 +121,14 @@ impl Journey {
         }
     }
 
-    fn behaviour(self) -> Behaviour {
-        let masked = matches!(self, Self::CreationMasked | Self::CreationBesideLookalike | Self::ReplacementMasked);
+    pub fn behaviour(self) -> Behaviour {
+        let masked = matches!(
+            self,
+            Self::CreationMasked
+                | Self::CreationBesideLookalike
+                | Self::ReplacementMasked
+                | Self::DeletionOfUnrecordedMasked
+        );
         let merges = matches!(self, Self::Replacement | Self::ReplacementMasked);
         Behaviour {
             masking: if masked { Masking::HeaderValues } else { Masking::None },
@@ -138,17 +151,23 @@ impl Journey {
                 world.console_create(lookalike());
                 vec![]
             }
+            Self::DeletionOfUnrecorded | Self::DeletionOfUnrecordedMasked => {
+                let unanswered = FaultKind::Timeout { applied: true, hold_ms: None };
+                world.sim.add_fault(Fault::new(unanswered).methods(["POST"]).once());
+                world.restart_operator().await;
+                world.webhook("builds", self.spec(0)).await;
+                let project = world.project.id.clone();
+                world.wait_remote("the webhook", |state| state.webhook_count(&project) == 1).await;
+                stop_once_connection_is_held(world).await;
+                assert_eq!(status(&world.get("builds").await).webhook_id, None);
+                vec![]
+            }
             _ => {
                 world.secret("receiver", &[("token", "0")]).await;
                 world.restart_operator().await;
                 world.webhook("builds", self.spec(0)).await;
                 world.wait_ready("builds").await;
-                let is_configured = |connection: &Connection| {
-                    let ready = condition(&connection.status.as_ref().unwrap().conditions, "Ready");
-                    ready.is_some_and(|ready| ready.status == "True") && connection.finalizers() == [FINALIZER]
-                };
-                world.wait_for(connections(world), "app-maker", "Configured and held", is_configured).await;
-                world.kill_operator();
+                stop_once_connection_is_held(world).await;
                 vec![]
             }
         }
@@ -210,6 +229,7 @@ impl Journey {
             Self::Deletion | Self::Orphaning => {
                 world.console_create(ours(world));
             }
+            Self::DeletionOfUnrecorded | Self::DeletionOfUnrecordedMasked => world.delete("builds").await,
             Self::DeletionOfAll => {
                 connections(world).delete("app-maker", &DeleteParams::default()).await.unwrap();
                 world.delete("builds").await;
@@ -223,7 +243,11 @@ impl Journey {
     /// Waits for the end after so many rounds, and holds it against what has to be.
     pub async fn end(self, world: &World, rounds: usize, untouched: &[Webhook]) {
         match self {
-            Self::Deletion | Self::Orphaning | Self::DeletionOfAll => self.gone(world, rounds).await,
+            Self::Deletion
+            | Self::Orphaning
+            | Self::DeletionOfUnrecorded
+            | Self::DeletionOfUnrecordedMasked
+            | Self::DeletionOfAll => self.gone(world, rounds).await,
             _ => self.settled(world, rounds, untouched).await,
         }
         if self == Self::Creation {
@@ -238,6 +262,8 @@ impl Journey {
         let object = world.wait_ready("builds").await;
         assert_eq!(object.finalizers(), [FINALIZER]);
         let seen = status(&object);
+        let conditions: Vec<_> = seen.conditions.iter().map(|c| (c.type_.as_str(), c.reason.as_str())).collect();
+        assert_eq!(conditions, [("Ready", "Synced")]);
         let (theirs, ours): (Vec<_>, Vec<_>) = world.remote().into_iter().partition(|w| untouched.contains(w));
         assert_eq!(theirs, untouched, "what is not ours is as it was");
         let [webhook] = ours.as_slice() else { panic!("exactly one webhook: {ours:#?}") };
@@ -266,25 +292,41 @@ impl Journey {
 
     async fn gone(self, world: &World, rounds: usize) {
         world.wait_gone("builds").await;
-        if self == Self::Orphaning {
-            let left = world.remote();
-            assert_eq!(left.len(), rounds, "{left:#?}");
-            for webhook in left {
-                assert!(!webhook.headers.contains_key(MARKER), "{webhook:#?}");
-                let names_it = |event: &k8s_openapi::api::events::v1::Event| {
-                    event.reason.as_deref() == Some("Orphaned")
-                        && event.note.as_ref().is_some_and(|note| note.contains(&webhook.id))
-                };
-                world.wait_event("builds", "a Warning that names it", names_it).await;
-            }
-        } else {
-            assert_eq!(world.remote(), []);
+        let left = world.remote();
+        let marked = left.iter().filter(|webhook| webhook.headers.contains_key(MARKER)).count();
+        match self {
+            Self::Orphaning => assert_eq!((left.len(), marked), (rounds, 0), "{left:#?}"),
+            Self::DeletionOfUnrecordedMasked => assert_eq!((left.len(), marked), (1, 1), "{left:#?}"),
+            _ => assert_eq!(left, []),
         }
+        assert_all_are_named_as_orphans(world).await;
         let is_released = |connection: Option<&Connection>| connection.is_none_or(|c| c.finalizers().is_empty());
         let released = kube::runtime::wait::await_condition(connections(world), "app-maker", is_released);
         let connection = tokio::time::timeout(crate::support::DEADLINE, released).await.expect("it is released");
         assert_eq!(connection.unwrap().is_none(), self == Self::DeletionOfAll);
     }
+}
+
+/// Each webhook of the remote is named by a Warning.
+pub async fn assert_all_are_named_as_orphans(world: &World) {
+    for webhook in world.remote() {
+        let names_it = |event: &Event| {
+            let orphaned = (event.type_.as_deref(), event.reason.as_deref()) == (Some("Warning"), Some("Orphaned"));
+            orphaned && event.note.as_ref().is_some_and(|note| note.contains(&webhook.id))
+        };
+        world.wait_event("builds", &format!("a Warning that names {}", webhook.id), names_it).await;
+    }
+}
+
+/// Nothing of the connection is left to be written.
+async fn stop_once_connection_is_held(world: &mut World) {
+    let is_held = |connection: &Connection| {
+        let conditions = connection.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let ready = condition(conditions, "Ready").is_some_and(|ready| ready.status == "True");
+        ready && connection.finalizers() == [FINALIZER]
+    };
+    world.wait_for(connections(world), "app-maker", "Ready and held", is_held).await;
+    world.kill_operator();
 }
 
 fn connections(world: &World) -> Api<Connection> {

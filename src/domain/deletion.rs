@@ -98,7 +98,8 @@ pub fn plan_deletion(
     DeletionPlan::Release { orphans: left.into_iter().collect() }
 }
 
-/// What we created goes and what was handed over stays, unless the spec says otherwise.
+/// What we created goes and what was handed over stays, unless the spec says otherwise. Of several that we created for
+/// one object, one may stay.
 fn next_write(
     case: &Case,
     policy: Option<DeletionPolicy>,
@@ -110,8 +111,17 @@ fn next_write(
         return Some(Write::Delete { id: *id });
     }
     let marked = |webhook: &&Webhook| webhook.marker.is(&case.marker) && !done.unmarked.contains(&webhook.id);
-    let mut marked = ours.values().map(|(webhook, _)| *webhook).filter(marked);
-    marked.find_map(|webhook| Some(Write::Unmark { id: webhook.id, changes: without_marker(webhook)? }))
+    let marked = || ours.values().map(|(webhook, _)| *webhook).filter(marked);
+    let stays = |id: &WebhookId| case.owned_id() == Some(*id) || done.unmarked.contains(id);
+    let stays = ours.keys().copied().find(stays).or_else(|| oldest(marked()));
+    if let Some(surplus) = marked().find(|webhook| Some(webhook.id) != stays) {
+        return Some(Write::Delete { id: surplus.id });
+    }
+    marked().find_map(|webhook| Some(Write::Unmark { id: webhook.id, changes: without_marker(webhook)? }))
+}
+
+fn oldest<'a>(webhooks: impl Iterator<Item = &'a Webhook>) -> Option<WebhookId> {
+    webhooks.min_by_key(|webhook| (webhook.created_at.clone(), webhook.id)).map(|webhook| webhook.id)
 }
 
 /// Whether one of these is what the last POST made: it was not there before.

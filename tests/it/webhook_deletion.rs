@@ -270,6 +270,22 @@ async fn a_blocked_deletion_ends_with_deletion_policy_orphan() {
 }
 
 #[tokio::test]
+async fn what_was_never_recorded_is_looked_for_before_it_is_orphaned_so_that_a_warning_can_name_it() {
+    let world = World::start().await;
+    let lists = world.sim.add_fault(Fault::status(503).operations(["list"]).skip(1));
+    world.webhook("builds", json!({ "deletionPolicy": "Orphan" })).await;
+    world.wait_reason("builds", "RemoteUnavailable").await;
+    world.delete("builds").await;
+    world.wait_until("builds", "waiting", |object| message(object).starts_with("being deleted")).await;
+    // And the write after which it could not be told from a stranger's fails too.
+    world.sim.add_fault(Fault::new(FaultKind::Reset { applied: true }).methods(["PATCH"]).once());
+    world.sim.remove_fault(&lists);
+    world.wait_gone("builds").await;
+    assert_writes(&world, &["POST", "PATCH headers"]);
+    assert!(world.wait_event("builds", "a Warning", is_orphaned).await.contains(&world.only().id));
+}
+
+#[tokio::test]
 async fn a_creation_without_an_answer_is_waited_for_before_the_object_goes() {
     let world = World::start().await;
     let late = FaultKind::LateEffect { after_ms: None, silence: simulator::Silence::Reset };

@@ -182,7 +182,7 @@ pub(super) async fn unmark(
 
 /// Before one of two webhooks is deleted, status names the one that stays, and before one is replaced, that one: a crash
 /// in between must not leave a status that points to nothing, nor a webhook that nobody knows of.
-async fn record_webhook(
+pub(super) async fn record_webhook(
     pass: &mut PwhPass<'_>,
     observed: &Observed,
     id: WebhookId,

@@ -8,13 +8,13 @@ use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 
-use super::apply::{delete, unmark};
+use super::apply::{delete, record_webhook, unmark};
 use super::observe::{accepted, admit, call_failed, no_list};
 use super::resolve::{Versions, connection, project_path, texts};
-use super::{Observed, ProjectWebhookKind, Resolved, case, decisions};
+use super::{Observed, ProjectWebhookKind, Resolved, case, decisions, intent};
 use crate::api::FINALIZER;
 use crate::api::condition::{Class, Reason};
-use crate::api::project_webhook::{DeletionPolicy, ManagementPolicy};
+use crate::api::project_webhook::{DeletionPolicy, ManagementPolicy, Ownership};
 use crate::controller::connect::admits;
 use crate::controller::connections::Live;
 use crate::controller::index::ConnectionKey;
@@ -38,8 +38,8 @@ type PwhPass<'a> = Pass<'a, ProjectWebhookKind>;
 /// Looks and writes of one deletion.
 const MAX_STEPS: usize = 32;
 
-/// Why a webhook is orphaned that the spec wants so.
-const LEFT: &str = "it is left at the remote";
+/// Failures in a row for which it is tried to find out what an unfinished creation made, before that is left unnamed.
+const SEARCHES: u32 = 5;
 
 pub(super) async fn finalize(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
     if !pass.object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
@@ -73,7 +73,7 @@ async fn clean_up(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
             DeletionPlan::Ask(id) => ask = Some(id),
             DeletionPlan::Write(write) => {
                 tracing::info!(object = %pass.key, "{write}");
-                write_once(pass, &resolved, write).await?;
+                write_once(pass, &resolved, &observed, write).await?;
             }
             DeletionPlan::Wait(again) => {
                 pass.again = Some(again);
@@ -82,7 +82,7 @@ async fn clean_up(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
                 ));
             }
             DeletionPlan::Release { orphans } => {
-                release(pass, &orphans, LEFT).await?;
+                release(pass, &orphans, "it is left at the remote").await?;
                 return Ok(progressing("nothing is left to do".into()));
             }
         }
@@ -90,14 +90,19 @@ async fn clean_up(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
     Err(Halt::Retry("the remote keeps changing while webhooks are deleted there".into()))
 }
 
-async fn write_once(pass: &mut PwhPass<'_>, resolved: &Resolved, write: Write) -> Result<(), Halt> {
+async fn write_once(
+    pass: &mut PwhPass<'_>,
+    resolved: &Resolved,
+    observed: &Observed,
+    write: Write,
+) -> Result<(), Halt> {
     let _writing = resolved.project.writing();
     let text = write.to_string();
     match write {
         Write::Delete { id } => delete(pass, resolved, id).await?,
         Write::Unmark { id, changes } => {
-            // Told before: without its marker, who comes after a crash would not know it for ours any more.
-            tell_orphan(pass, id, LEFT).await?;
+            // Without its marker it is known by status alone, and has to be named in the end.
+            record_webhook(pass, observed, id, Ownership::Created, "being deleted; the webhook is left").await?;
             unmark(pass, resolved, id, &changes).await?;
         }
         // `plan_deletion` makes no others; nothing is written for them.
@@ -176,12 +181,16 @@ async fn blocked(pass: &mut PwhPass<'_>, refusal: Refusal) -> Result<Outcome, Ha
     let orphan = effective_policy(pass.object.spec.deletion_policy, ownership) == DeletionPolicy::Orphan
         || pass.object.spec.management_policy == ManagementPolicy::Observe;
     let orphans: Vec<_> = recorded.into_iter().collect();
-    if orphan {
+    let mends = refusal.reason.class() == Class::Mending && !is_missing(refusal.reason);
+    // What a creation made that was never recorded is looked for, so that the Warning can name it; not for ever, because
+    // to orphan is the way out where the remote never answers again.
+    let searches = mends && pass.failures < SEARCHES && intent(pass).is_open(recorded);
+    if orphan && !searches {
         release(pass, &orphans, &format!("it is left at the remote, with its marker, because {}", refusal.message))
             .await?;
         return Ok(progressing("nothing is left to do".into()));
     }
-    if refusal.reason.class() == Class::Mending && !is_missing(refusal.reason) {
+    if mends {
         let message = format!("being deleted; {}", refusal.message);
         return Err(Refusal { message, ..refusal }.into());
     }
@@ -211,12 +220,10 @@ async fn is_going(pass: &PwhPass<'_>) -> Result<bool, Halt> {
     Ok(found.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
 }
 
-/// Removes the finalizer. What stays at the remote is told first, if it is not told yet.
+/// Removes the finalizer. What stays at the remote is told first.
 async fn release(pass: &mut PwhPass<'_>, orphans: &[WebhookId], why: &str) -> Result<(), Halt> {
     for id in orphans {
-        if !pass.memory.done.unmarked.contains(id) {
-            tell_orphan(pass, *id, why).await?;
-        }
+        tell_orphan(pass, *id, why).await?;
     }
     publish::release(pass).await
 }

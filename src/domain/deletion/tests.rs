@@ -106,6 +106,26 @@ fn orphaning_takes_the_marker_off_once_and_names_what_is_left() {
 }
 
 #[test]
+fn of_several_that_we_created_one_is_orphaned_and_the_others_go() {
+    let orphaning = |case| Going { policy: Some(DeletionPolicy::Orphan), ..going(case) };
+    let unmarks = |plan, n| assert!(matches!(plan, DeletionPlan::Write(Write::Unmark { id: of, .. }) if of == id(n)));
+    // The recorded one stays, else the oldest.
+    for (case, stays, goes) in [(created(2), 2, 1), (case(), 1, 2)] {
+        let mut going = orphaning(case);
+        assert_eq!(going.look(&[ours(1), ours(2)], 1), delete(goes));
+        going.done.deleted.insert(id(goes));
+        unmarks(going.look(&[ours(1), ours(2)], 1), stays);
+    }
+    // One that lands when the marker of the first is off already.
+    let mut late = orphaning(case());
+    late.done.unmarked.insert(id(1));
+    assert_eq!(late.look(&[ours(1), ours(2)], 1), delete(2));
+    assert_eq!(orphaning(created(1)).look(&[bare(1), ours(2)], 1), delete(2));
+    // What was handed over stays, and what landed later is one too many.
+    assert_eq!(orphaning(adopted(1)).look(&[bare(1), ours(2)], 1), delete(2));
+}
+
+#[test]
 fn masked_values_are_never_sent_back_to_take_the_marker_off() {
     let mut going = going(created(1));
     going.policy = Some(DeletionPolicy::Orphan);

@@ -1,12 +1,9 @@
 //! The operator as a process: how it starts, waits and stops.
 
-use std::process::Stdio;
-
 use serde_json::json;
 use simulator::{Fault, FaultKind};
-use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::support::{Operator, OperatorSetup, World, admin_client, apply_definitions, asset, random, status};
+use crate::support::{Operator, OperatorSetup, Plane, World, admin_client, apply_definitions, status};
 
 #[tokio::test]
 async fn sigterm_ends_it_with_exit_code_0() {
@@ -50,30 +47,9 @@ async fn it_is_alive_ready_and_measured() {
 
 #[tokio::test]
 async fn missing_definitions_are_waited_for_and_readyz_says_so() {
-    let scratch = std::env::temp_dir().join(random("hookwright-it"));
-    std::fs::create_dir(&scratch).unwrap();
-    let _remove = Scratch(scratch.clone());
-    let kubeconfig = scratch.join("kubeconfig");
-    let launcher =
-        std::env::var_os("HOOKWRIGHT_TEST_LAUNCHER").expect("HOOKWRIGHT_TEST_LAUNCHER: run `cargo xtask test`");
-    // It stops the control plane when its stdin ends, which it does however this process ends.
-    let mut plane = tokio::process::Command::new(launcher)
-        .arg("up")
-        .arg("--assets")
-        .arg(asset("etcd").parent().unwrap())
-        .arg("--kubeconfig")
-        .arg(&kubeconfig)
-        .arg("--data")
-        .arg(scratch.join("data"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut answers = BufReader::new(plane.stdout.take().unwrap()).lines();
-    assert_eq!(answers.next_line().await.unwrap().as_deref(), Some("ready"));
+    let plane = Plane::start().await;
     let args = ["--http-addr", "127.0.0.1:0", "--namespace", "hookwright-system"].map(String::from).into();
-    let operator = Operator::start(&OperatorSetup { kubeconfig: kubeconfig.clone(), args, env: vec![] });
+    let operator = Operator::start(&OperatorSetup { kubeconfig: plane.kubeconfig.clone(), args, env: vec![] });
     let says = |wanted: u16, part: &'static str| {
         let operator = &operator;
         async move {
@@ -89,19 +65,9 @@ async fn missing_definitions_are_waited_for_and_readyz_says_so() {
     let deadline = crate::support::DEADLINE;
     let missing = tokio::time::timeout(deadline, says(503, "projectwebhooks.hookwright.dev")).await;
     missing.unwrap_or_else(|_| panic!("/readyz does not name what is missing; log:\n{}", operator.log()));
-    apply_definitions(&admin_client(&kubeconfig).await).await;
+    apply_definitions(&admin_client(&plane.kubeconfig).await).await;
     let ready = tokio::time::timeout(deadline, says(200, "")).await;
     ready.unwrap_or_else(|_| panic!("it is not ready; log:\n{}", operator.log()));
     drop(operator);
-    drop(plane.stdin.take());
-    plane.wait().await.unwrap();
-}
-
-/// A directory that goes with the test.
-struct Scratch(std::path::PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+    plane.stop().await;
 }

@@ -10,6 +10,7 @@ mod deny;
 mod dirs;
 mod process;
 mod signals;
+mod soak;
 mod steps;
 mod test;
 
@@ -33,6 +34,8 @@ enum Command {
     Test(test::Args),
     /// Measure the operator against its bounds, side by side with a plain client.
     Bench(bench::Args),
+    /// Kill everything at random while webhooks come and go, and see that cluster and remote agree in the end.
+    Soak(soak::Args),
     /// A real etcd, kube-apiserver and kube-controller-manager.
     #[command(subcommand)]
     ControlPlane(control_plane::Command),
@@ -62,6 +65,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args).await,
         Command::Test(args) => test::run(&args).await,
         Command::Bench(args) => bench::run(&args).await,
+        Command::Soak(args) => soak::run(&args).await,
         Command::ControlPlane(command) => control_plane::run(command).await,
         Command::Codegen => codegen::run().await,
     }

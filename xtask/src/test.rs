@@ -82,6 +82,8 @@ fn tests_command(
         .env("RUST_TEST_THREADS", "8")
         // The same cases for everybody, so that a change is judged by what it changes. Another seed looks further.
         .env("PROPTEST_RNG_SEED", std::env::var("PROPTEST_RNG_SEED").unwrap_or_else(|_| "20261122".into()))
+        .env("HOOKWRIGHT_SOAK_SEED", std::env::var("HOOKWRIGHT_SOAK_SEED").unwrap_or_else(|_| "20261123".into()))
+        .env_remove("HOOKWRIGHT_SOAK_MINUTES")
         // Nobody's real cluster may be reached by a test that forgets to say which one it means.
         .env_remove("KUBECONFIG");
     Ok(command)

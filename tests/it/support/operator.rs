@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
@@ -31,6 +32,7 @@ struct Heard {
 pub struct Operator {
     child: Child,
     heard: Arc<Heard>,
+    listeners: Vec<JoinHandle<()>>,
 }
 
 impl Operator {
@@ -44,9 +46,8 @@ impl Operator {
         let heard = Arc::new(Heard::default());
         let stdout = child.stdout.take().expect("stdout is a pipe");
         let stderr = child.stderr.take().expect("stderr is a pipe");
-        listen(stdout, Arc::clone(&heard));
-        listen(stderr, Arc::clone(&heard));
-        Self { child, heard }
+        let listeners = vec![listen(stdout, Arc::clone(&heard)), listen(stderr, Arc::clone(&heard))];
+        Self { child, heard, listeners }
     }
 
     /// Its standard output and error so far.
@@ -78,25 +79,38 @@ impl Operator {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
-    /// SIGKILL: what a crash looks like.
+    /// SIGKILL: what a crash looks like. The log is complete when this returns.
     pub fn kill(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for listener in self.listeners.drain(..) {
+            let _ = listener.join();
+        }
     }
 
     /// SIGTERM, and what it exits with.
     pub async fn terminate(&mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+        self.signal("-TERM");
         self.exited().await
+    }
+
+    /// Sends it a signal, as `kill` names it.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+    }
+
+    /// What it exited with, if it has ended.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the operator is our child")
     }
 
     /// Waits until it ends.
     pub async fn exited(&mut self) -> ExitStatus {
         let ended = async {
             loop {
-                if let Some(status) = self.child.try_wait().expect("the operator is our child") {
+                if let Some(status) = self.ended() {
                     return status;
                 }
                 // The end of a child can't be awaited without a signal handler for the whole process.
@@ -108,12 +122,12 @@ impl Operator {
 }
 
 /// A thread and not a task: the log has to be read to its end although the test's runtime is being dropped.
-fn listen(from: impl Read + Send + 'static, heard: Arc<Heard>) {
+fn listen(from: impl Read + Send + 'static, heard: Arc<Heard>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
             heard.line(&line);
         }
-    });
+    })
 }
 
 impl Heard {

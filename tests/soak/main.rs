@@ -1,0 +1,131 @@
+//! The soak: ProjectWebhooks are created, changed, rotated and deleted while the operator gets SIGKILL and SIGSTOP at random
+//! times, kube-apiserver and etcd are restarted, and the remote does everything that it may do and more; then cluster and
+//! remote have to agree exactly.
+//!
+//! | room | holds |
+//! |---|---|
+//! | `declaration` | what people declare, and what the remote has to hold then |
+//! | `trouble` | every kind of fault, and every way to read the vendor's page |
+//! | `schedule` | what happens when: a pure function of the seed |
+//! | `ledger` | what was asked for so far |
+//! | `agree` | whether cluster and remote agree: pure |
+//! | `stage` | control plane, remote, operator |
+//! | `storm` | a schedule carried out, and the calm after it |
+//!
+//! The short form is a test as any other. `cargo xtask soak --minutes M --seed N` goes on for longer, storm after storm.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that unwraps fails, which is what it should do")]
+#![allow(clippy::print_stderr, reason = "a failed test tells what the operator logged")]
+#![allow(missing_docs, reason = "the names of tests are sentences")]
+
+mod agree;
+mod declaration;
+mod ledger;
+mod schedule;
+mod stage;
+mod storm;
+#[path = "../it/support/mod.rs"]
+#[allow(dead_code, reason = "the soak needs a part of what all tests stand on")]
+mod support;
+mod trouble;
+
+use std::time::{Duration, Instant};
+
+use ledger::Ledger;
+use schedule::Schedule;
+use stage::{Stage, Watched};
+use storm::{Soak, Tally};
+use support::Plane;
+use trouble::troubles;
+
+/// How long one storm takes.
+const STORM: Duration = Duration::from_secs(75);
+
+/// A number from the environment.
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text}, which is no number")))
+}
+
+/// Another one each time, unless one is given.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    number("HOOKWRIGHT_SOAK_SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish() % 1_000_000_000)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_storm_cluster_and_remote_agree_exactly() {
+    let seed = seed();
+    println!(
+        "soak with seed {seed}: HOOKWRIGHT_SOAK_SEED={seed}, or `cargo xtask soak --seed {seed}`, repeats the schedule"
+    );
+    let end = Instant::now() + Duration::from_secs(60 * number("HOOKWRIGHT_SOAK_MINUTES").unwrap_or(0));
+    let plane = Plane::start().await;
+    let stage = Stage::set(&plane, seed).await;
+    let operator = Watched::start(&plane);
+    let mut soak = Soak { stage, plane, operator, ledger: Ledger::new(), tally: Tally::new() };
+    let mut schedule = Schedule::new(seed);
+    for storm in 1.. {
+        println!("storm {storm} of seed {seed}");
+        soak.storm(schedule.storm(STORM)).await;
+        soak.complete(&mut schedule).await;
+        agree(&mut soak, seed, storm).await;
+        if Instant::now() >= end {
+            break;
+        }
+    }
+    let suspected = soak.look(agree::left_on_suspicion).await;
+    soak.tally.insert("left and named, because values were hidden".into(), suspected as u64);
+    println!("{}", table(&soak));
+    enough(&soak);
+    soak.plane.stop().await;
+}
+
+async fn agree(soak: &mut Soak, seed: u64, storm: u32) {
+    let agreed = match soak.calm().await {
+        Ok(()) => soak.rest().await,
+        Err(found) => Err(found),
+    };
+    if let Err(found) = agreed {
+        let found: Vec<_> = found.into_iter().map(|one| one.text).collect();
+        fail(soak, &format!("seed {seed}, storm {storm}: cluster and remote do not agree:\n{}", found.join("\n")));
+    }
+    let told = [soak.operator.scandals.clone(), soak.stage.told_secrets().await].concat();
+    if !told.is_empty() {
+        fail(soak, &format!("seed {seed}, storm {storm}: a secret was told, or a panic logged:\n{}", told.join("\n")));
+    }
+}
+
+fn fail(soak: &Soak, message: &str) -> ! {
+    eprintln!("{}\n{}", table(soak), soak.operator.last_words());
+    panic!("{message}")
+}
+
+/// What was done, and what the simulator injected.
+fn table(soak: &Soak) -> String {
+    let mut rows: Vec<_> = soak.tally.iter().map(|(what, times)| (what.clone(), *times)).collect();
+    rows.push(("the operator ended by itself".into(), soak.operator.ended.into()));
+    let injected = soak.stage.sim.injected();
+    rows.extend(
+        injected.into_iter().filter(|(id, _)| !id.starts_with("kind/")).map(|(id, n)| (format!("fault: {id}"), n)),
+    );
+    let counts = soak.stage.sim.counts(None);
+    rows.extend(counts.by_operation.iter().map(|(operation, n)| (format!("remote calls: {operation}"), *n)));
+    rows.push(("webhooks at the end".into(), soak.stage.remote().iter().map(Vec::len).sum::<usize>() as u64));
+    rows.into_iter().map(|(what, times)| format!("{times:>7}  {what}\n")).collect()
+}
+
+/// A soak that left something out proves nothing about it.
+fn enough(soak: &Soak) {
+    let done = |what: &str| soak.tally.get(what).copied().unwrap_or_default();
+    assert!(done("created") >= 50, "{} objects", done("created"));
+    assert!(done("SIGKILL") >= 10, "{} kills", done("SIGKILL"));
+    for what in ["SIGSTOP", "restart of etcd", "restart of kube-apiserver", "rotated", "deleted"] {
+        assert!(done(what) > 0, "{what} never happened");
+    }
+    let injected = soak.stage.sim.injected();
+    let missing: Vec<_> =
+        troubles().into_iter().map(|trouble| trouble.label).filter(|label| !injected.contains_key(*label)).collect();
+    assert!(missing.is_empty(), "faults that never struck: {missing:?}");
+    let calls = soak.stage.sim.calls();
+    assert!(calls.iter().all(|call| !call.path.contains(trouble::REDIRECTED)), "a redirect was followed");
+}

@@ -1,0 +1,286 @@
+//! What the storm goes over: a control plane, a remote, and an operator that is killed now and then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use hookwright::api::project_webhook::ProjectWebhook;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+use simulator::{NewWebhook, Options, Simulator, Webhook};
+
+use crate::agree::CLUSTER;
+use crate::declaration::{CANARY, Declaration, NAMESPACES, PROJECTS, SHARED_SECRETS, secret_name, secret_value};
+use crate::support::{Manifest, Operator, OperatorSetup, Plane, admin_client, apply_definitions};
+use crate::trouble::SETTLE;
+
+/// The operator's namespace.
+const OWN: &str = "hookwright";
+/// How long Kubernetes may be away. Nothing is asserted about time; this only turns a hang into a failure.
+const OUTAGE: Duration = Duration::from_secs(180);
+
+/// See the module.
+pub struct Stage {
+    pub client: Client,
+    pub sim: Simulator,
+    /// Organization and project.
+    pub projects: [(String, String); PROJECTS],
+    pub bystanders: [Vec<Webhook>; PROJECTS],
+}
+
+impl Stage {
+    /// A remote with its projects, and on the control plane what is there before any ProjectWebhook.
+    pub async fn set(plane: &Plane, seed: u64) -> Self {
+        let tokens = (0..4).map(token).collect();
+        let sim = Simulator::start(Options { tokens, seed, ..Options::default() }).await.unwrap();
+        let projects: [_; PROJECTS] = std::array::from_fn(|_| {
+            let project = sim.new_project();
+            (project.organization, project.id)
+        });
+        let bystanders = std::array::from_fn(|project| {
+            let make = |n: usize| {
+                let webhook = NewWebhook::new(format!("Bystander {n}"), format!("https://other.example.com/{n}"));
+                sim.console_create(&projects[project].1, webhook.header("X-Own", "mine")).unwrap()
+            };
+            (0..2).map(make).collect()
+        });
+        let client = admin_client(&plane.kubeconfig).await;
+        apply_definitions(&client).await;
+        let stage = Self { client, sim, projects, bystanders };
+        for namespace in NAMESPACES.iter().chain([&OWN]) {
+            stage.apply(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } })).await;
+        }
+        stage.connections().await;
+        for (namespace, number) in (0..NAMESPACES.len()).flat_map(|n| (0..SHARED_SECRETS).map(move |s| (n, s))) {
+            stage.shared_secret(namespace, number, 1).await;
+        }
+        stage
+    }
+
+    async fn connections(&self) {
+        let (http, https) = (self.sim.http_endpoint(), self.sim.https_endpoint());
+        let connections = [
+            (NAMESPACES[0], "Connection", "plain", &http, 0),
+            (NAMESPACES[0], "Connection", "second", &http, 1),
+            (NAMESPACES[1], "Connection", "tls", &https, 2),
+            (OWN, "ClusterConnection", "shared", &http, 3),
+        ];
+        for (namespace, kind, name, endpoint, number) in connections {
+            let secret = format!("{name}-token");
+            self.secret(namespace, &secret, "token", &token(number)).await;
+            let mut spec = json!({
+                "appMaker": {
+                    "endpoint": endpoint, "tokenFrom": { "secretKeyRef": { "name": secret, "key": "token" } },
+                },
+                "rateLimit": { "requestsPerSecond": 1000, "burst": 1000, "maxInFlight": 16 },
+                "timeoutSeconds": 1,
+            });
+            let mut metadata = json!({ "name": name });
+            if kind == "ClusterConnection" {
+                spec["allowedNamespaces"] = json!({ "names": NAMESPACES });
+            } else {
+                metadata["namespace"] = json!(namespace);
+            }
+            if name == "tls" {
+                self.apply(json!({
+                    "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "ca", "namespace": namespace },
+                    "data": { "ca.crt": self.sim.ca_pem() },
+                }))
+                .await;
+                spec["caFrom"] = json!({ "configMapKeyRef": { "name": "ca", "key": "ca.crt" } });
+            }
+            self.apply(json!({
+                "apiVersion": "hookwright.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec,
+            }))
+            .await;
+        }
+    }
+
+    /// Gives a shared Secret a value.
+    pub async fn shared_secret(&self, namespace: usize, number: usize, version: u32) {
+        let value = secret_value(namespace, number, version);
+        self.secret(NAMESPACES[namespace], &secret_name(number), "value", &value).await;
+    }
+
+    async fn secret(&self, namespace: &str, name: &str, key: &str, value: &str) {
+        self.apply(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name, "namespace": namespace },
+            "stringData": { key: value },
+        }))
+        .await;
+    }
+
+    /// Applies a declaration, and before it the Secret that it needs.
+    pub async fn declare(&self, declaration: &Declaration) {
+        if let Some((name, url)) = declaration.url_secret() {
+            self.secret(declaration.namespace(), &name, "url", &url).await;
+        }
+        self.apply(declaration.manifest(&self.projects)).await;
+    }
+
+    /// Applies until Kubernetes takes it: it is killed now and then.
+    async fn apply(&self, manifest: Value) {
+        let object = manifest.object();
+        let name = object.name_any();
+        let api = self.api(&object);
+        let params = PatchParams::apply("soak").force();
+        self.until_taken(&name, async || match api.patch(&name, &params, &Patch::Apply(&object)).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        })
+        .await;
+    }
+
+    fn api(&self, object: &DynamicObject) -> Api<DynamicObject> {
+        let types = object.types.as_ref().expect("apiVersion and kind");
+        let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(types).expect("apiVersion and kind"));
+        match object.metadata.namespace.as_deref() {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        }
+    }
+
+    /// Asks for a deletion; an object that is not there is deleted.
+    pub async fn delete(&self, namespace: &str, name: &str) {
+        let api = Api::<ProjectWebhook>::namespaced(self.client.clone(), namespace);
+        self.until_taken(name, async || match api.delete(name, &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
+        })
+        .await;
+    }
+
+    /// All ProjectWebhooks, by namespace and name.
+    pub async fn cluster(&self) -> BTreeMap<(String, String), ProjectWebhook> {
+        let api = Api::<ProjectWebhook>::all(self.client.clone());
+        let all = self.until_taken("a list", async || api.list(&ListParams::default()).await).await;
+        all.items
+            .into_iter()
+            .map(|object| ((object.namespace().unwrap_or_default(), object.name_any()), object))
+            .collect()
+    }
+
+    /// What of the operator's own words in Kubernetes holds a secret: status and Events.
+    pub async fn told_secrets(&self) -> Vec<String> {
+        let events = Api::<Event>::all(self.client.clone());
+        let events = self.until_taken("the Events", async || events.list(&ListParams::default()).await).await;
+        let statuses = self.cluster().await.into_values().filter_map(|object| object.status);
+        let statuses = statuses.map(|status| serde_json::to_string(&status).unwrap());
+        let notes = events.items.into_iter().filter_map(|event| event.note);
+        statuses.chain(notes).filter(|text| text.contains(CANARY)).collect()
+    }
+
+    /// Tries again while Kubernetes can't be reached or is just starting. What it refuses is a mistake of the soak.
+    async fn until_taken<T>(&self, what: &str, attempt: impl AsyncFn() -> Result<T, kube::Error>) -> T {
+        let tries = async {
+            loop {
+                match tokio::time::timeout(Duration::from_secs(10), attempt()).await {
+                    Ok(Ok(done)) => return done,
+                    Ok(Err(kube::Error::Api(status))) if matches!(status.code, 400 | 422) => {
+                        panic!("{what}: {status:?}")
+                    }
+                    Ok(Err(_)) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                }
+            }
+        };
+        tokio::time::timeout(OUTAGE, tries).await.unwrap_or_else(|_| panic!("{what}: Kubernetes does not come back"))
+    }
+
+    /// The webhooks of all projects, in full truth.
+    pub fn remote(&self) -> [Vec<Webhook>; PROJECTS] {
+        std::array::from_fn(|project| self.sim.webhooks(&self.projects[project].1))
+    }
+}
+
+fn token(number: usize) -> String {
+    format!("{CANARY}-token-{number}")
+}
+
+/// The operator, started again each time that it is killed, and all that its processes said.
+pub struct Watched {
+    setup: OperatorSetup,
+    operator: Operator,
+    /// Ids of webhooks that it said it leaves.
+    pub warned: BTreeSet<String>,
+    /// Lines that must not be there.
+    pub scandals: Vec<String>,
+    /// How often it ended by itself.
+    pub ended: u32,
+    /// The end of the log of the process before.
+    before: String,
+}
+
+impl Watched {
+    pub fn start(plane: &Plane) -> Self {
+        let args = [
+            ("--allowed-endpoint", "http://127.0.0.1:*"),
+            ("--allowed-endpoint", "https://127.0.0.1:*"),
+            ("--cluster-id", CLUSTER),
+            ("--settle-time", SETTLE),
+            ("--resync-interval", "2s"),
+            ("--http-addr", "127.0.0.1:0"),
+            ("--namespace", OWN),
+        ];
+        let args = args.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]).collect();
+        let setup = OperatorSetup { kubeconfig: plane.kubeconfig.clone(), args, env: vec![] };
+        let operator = Operator::start(&setup);
+        Self { setup, operator, warned: BTreeSet::new(), scandals: vec![], ended: 0, before: String::new() }
+    }
+
+    /// SIGKILL, and a new process after a while.
+    pub async fn kill(&mut self, down: Duration) {
+        self.operator.kill();
+        tokio::time::sleep(down).await;
+        self.start_again();
+    }
+
+    fn start_again(&mut self) {
+        // Its log is complete then.
+        self.operator.kill();
+        self.read();
+        self.before = tail(&self.operator.log(), 100);
+        self.operator = Operator::start(&self.setup);
+    }
+
+    /// SIGSTOP, and SIGCONT after a while.
+    pub async fn stop(&self, time: Duration) {
+        self.operator.signal("-STOP");
+        tokio::time::sleep(time).await;
+        self.operator.signal("-CONT");
+    }
+
+    /// Starts it again should it have ended, as the kubelet does.
+    pub fn tend(&mut self) {
+        if self.operator.ended().is_some() {
+            self.ended += 1;
+            self.start_again();
+        }
+    }
+
+    /// Reads what this process said so far.
+    pub fn read(&mut self) {
+        for line in self.operator.log().lines() {
+            if line.contains(CANARY) || line.contains("panicked") {
+                self.scandals.push(line.to_owned());
+            }
+            if let Some((_, rest)) = line.split_once("webhook ")
+                && line.contains("is orphaned")
+            {
+                self.warned.extend(rest.split(' ').next().map(str::to_owned));
+            }
+        }
+    }
+
+    /// The end of what it said, for the message of a soak that fails.
+    pub fn last_words(&self) -> String {
+        format!("{}\n--- the last process ---\n{}", self.before, tail(&self.operator.log(), 200))
+    }
+}
+
+fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<_> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}

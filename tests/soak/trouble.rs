@@ -1,0 +1,149 @@
+//! Everything that the soak does to the remote: each kind of fault, and each way to read the vendor's page.
+
+use serde_json::{Map, json};
+use simulator::app_maker::{CreateResponse, EmptyHeaders, EventOrder, Field, Masking, PatchHeaders, UpdateResponse};
+use simulator::{Behaviour, Fault, FaultKind, RetryAfter, Shape, Silence};
+
+/// The operator's `--settle-time`. A late effect, a slow request and a stale LIST together stay below it: what comes
+/// later than that is promised to be removed, not to be foreseen.
+pub const SETTLE: &str = "3s";
+const LATE_MS: u64 = 1500;
+const STALE_MS: u64 = 1000;
+/// A path that only somebody who follows a redirect asks for.
+pub const REDIRECTED: &str = "/followed-a-redirect";
+
+/// One kind of fault, under the name by which it is counted.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    pub label: &'static str,
+    pub kind: FaultKind,
+    /// HTTP methods for which it means something; empty for all.
+    pub methods: &'static [&'static str],
+}
+
+const WRITES: &[&str] = &["POST", "PATCH", "DELETE"];
+
+impl Trouble {
+    /// Whether the request is carried out after its caller was let go.
+    pub fn is_late(&self) -> bool {
+        matches!(self.kind, FaultKind::LateEffect { .. })
+    }
+
+    /// The fault, to be counted under its label. What one label has in force is replaced.
+    pub fn fault(&self, methods: &[&str], skip: u64, count: u64) -> Fault {
+        let methods = if methods.is_empty() { self.methods } else { methods };
+        Fault::new(self.kind.clone()).id(self.label).methods(methods.iter().copied()).skip(skip).count(count)
+    }
+}
+
+fn status(code: u16, applied: bool, retry_after: Option<RetryAfter>) -> FaultKind {
+    FaultKind::Status { code, body: None, retry_after, applied }
+}
+
+/// All of them. A status of 4xx is never sent for a write that was carried out, nor 404 for a webhook that is there: no
+/// client could hold against a remote that says so.
+pub fn troubles() -> Vec<Trouble> {
+    let mut all = vec![];
+    let mut add = |label, methods, kind| all.push(Trouble { label, kind, methods });
+    add("latency before", &[][..], FaultKind::Latency { ms: 400, applied: false });
+    add("latency before, beyond the deadline", WRITES, FaultKind::Latency { ms: LATE_MS, applied: false });
+    add("latency after", &[], FaultKind::Latency { ms: 400, applied: true });
+    add("latency after, beyond the deadline", &[], FaultKind::Latency { ms: LATE_MS, applied: true });
+    add("400", WRITES, status(400, false, None));
+    add("401", &[], status(401, false, None));
+    add("403", &[], status(403, false, None));
+    add("404", &["POST"], status(404, false, None));
+    add("408", &[], status(408, false, None));
+    add("409", WRITES, status(409, false, None));
+    add("422", WRITES, status(422, false, None));
+    add("429", &[], status(429, false, None));
+    add("429, Retry-After in seconds", &[], status(429, false, Some(RetryAfter::Seconds(1))));
+    add("429, Retry-After as a date", &[], status(429, false, Some(RetryAfter::DateInSeconds(2))));
+    add("500", &[], status(500, false, None));
+    add("500 after the write", WRITES, status(500, true, None));
+    add("502", &[], status(502, false, None));
+    add("502 after the write", WRITES, status(502, true, None));
+    add("503, Retry-After", &[], status(503, false, Some(RetryAfter::Seconds(1))));
+    add("504", &[], status(504, false, None));
+    add("504 after the write", WRITES, status(504, true, None));
+    add("reset", &[], FaultKind::Reset { applied: false });
+    add("reset after the write", WRITES, FaultKind::Reset { applied: true });
+    add("timeout", &[], FaultKind::Timeout { applied: false, hold_ms: None });
+    add("timeout after the write", WRITES, FaultKind::Timeout { applied: true, hold_ms: None });
+    add("held, then reset", &[], FaultKind::Timeout { applied: true, hold_ms: Some(300) });
+    add("late effect, held", WRITES, FaultKind::LateEffect { after_ms: Some(LATE_MS), silence: Silence::Held });
+    add("late effect, reset", WRITES, FaultKind::LateEffect { after_ms: Some(LATE_MS), silence: Silence::Reset });
+    add("late effect, at the end", &["PATCH"], FaultKind::LateEffect { after_ms: None, silence: Silence::Reset });
+    add("truncated body", &[], FaultKind::TruncatedBody);
+    add("not JSON", &[], FaultKind::NotJson);
+    add("wrong shape: data", &[], FaultKind::WrongShape { shape: Shape::Data });
+    add("wrong shape: object", &[], FaultKind::WrongShape { shape: Shape::Object });
+    add("wrong shape: strings", &[], FaultKind::WrongShape { shape: Shape::Strings });
+    add("wrong shape: null", &[], FaultKind::WrongShape { shape: Shape::Null });
+    add("endless body", &[], FaultKind::EndlessBody);
+    add("slow body", &[], FaultKind::SlowBody { ms_per_byte: 20 });
+    add("redirect", &[], FaultKind::Redirect { location: REDIRECTED.into(), code: 302 });
+    add("redirect that keeps the method", &[], FaultKind::Redirect { location: REDIRECTED.into(), code: 307 });
+    all
+}
+
+/// A way to read the vendor's page.
+#[derive(Clone, Debug)]
+pub struct Habit {
+    pub label: &'static str,
+    pub behaviour: Behaviour,
+}
+
+/// All of them, one switch at a time.
+pub fn habits() -> Vec<Habit> {
+    let plain = Behaviour::default;
+    let extra = json!({ "deliveries": [], "owner": { "name": "somebody" }, "__v": 3 });
+    let extra: Map<_, _> = extra.as_object().cloned().unwrap_or_default();
+    let mut all = vec![];
+    let mut add = |label, behaviour| all.push(Habit { label, behaviour });
+    add("plain", plain());
+    add("201 with the webhook", Behaviour { create_response: CreateResponse::Webhook, ..plain() });
+    add("PATCH answers with a project", Behaviour { update_response: UpdateResponse::Project, ..plain() });
+    add("PATCH answers with nothing", Behaviour { update_response: UpdateResponse::Empty, ..plain() });
+    add("headers merged", Behaviour { patch_headers: PatchHeaders::Merge, ..plain() });
+    add("values masked", Behaviour { masking: Masking::HeaderValues, ..plain() });
+    add("null headers", Behaviour { empty_headers: EmptyHeaders::Null, ..plain() });
+    add("absent headers", Behaviour { empty_headers: EmptyHeaders::Absent, ..plain() });
+    add("fields left out", Behaviour { omit_fields: vec![Field::CreatedAt, Field::UpdatedAt], ..plain() });
+    add("unknown fields", Behaviour { extra_fields: extra, ..plain() });
+    add("events reversed", Behaviour { event_order: EventOrder::Reversed, ..plain() });
+    add("events sorted", Behaviour { event_order: EventOrder::Sorted, ..plain() });
+    add("events in lower case", Behaviour { lowercase_events: true, ..plain() });
+    add("header names in lower case", Behaviour { lowercase_header_names: true, ..plain() });
+    add("URLs normalised", Behaviour { normalize_url: true, ..plain() });
+    add("LIST stale", Behaviour { list_stale_ms: Some(STALE_MS), ..plain() });
+    add("LIST capped", Behaviour { list_cap: Some(3), ..plain() });
+    all
+}
+
+/// What the simulator calls the kind of a fault. Exhaustive, so that a new kind does not stay out of the soak unseen.
+#[cfg(test)]
+fn kind_name(kind: &FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Latency { .. } => "latency",
+        FaultKind::Status { .. } => "status",
+        FaultKind::Reset { .. } => "reset",
+        FaultKind::Timeout { .. } => "timeout",
+        FaultKind::LateEffect { .. } => "late_effect",
+        FaultKind::TruncatedBody => "truncated_body",
+        FaultKind::NotJson => "not_json",
+        FaultKind::WrongShape { .. } => "wrong_shape",
+        FaultKind::EndlessBody => "endless_body",
+        FaultKind::SlowBody { .. } => "slow_body",
+        FaultKind::Redirect { .. } => "redirect",
+    }
+}
+
+#[test]
+fn every_kind_of_fault_is_among_the_troubles_and_each_is_counted_apart() {
+    use std::collections::BTreeSet;
+    let kinds: BTreeSet<_> = troubles().iter().map(|trouble| kind_name(&trouble.kind)).collect();
+    assert_eq!(kinds.len(), 11, "as many as kind_name() has arms: {kinds:?}");
+    let labels: BTreeSet<_> = troubles().iter().map(|trouble| trouble.label).collect();
+    assert_eq!(labels.len(), troubles().len());
+}

@@ -64,6 +64,13 @@ impl Case {
         before.is_some_and(|before| Some(before) != self.basis.connection.as_ref())
     }
 
+    /// Whether only the Secrets are others than when the remote last equalled the spec.
+    #[must_use]
+    pub fn is_rotated(&self) -> bool {
+        let same_spec = |applied: &&Basis| applied.generation == self.basis.generation;
+        self.applied.as_ref().filter(same_spec).is_some_and(|applied| applied.secrets != self.basis.secrets)
+    }
+
     /// Its id.
     #[must_use]
     pub fn owned_id(&self) -> Option<WebhookId> {

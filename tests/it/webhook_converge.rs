@@ -66,6 +66,33 @@ async fn a_restart_does_not_start_the_fight_anew() {
 }
 
 #[tokio::test]
+async fn it_starts_anew_when_a_secret_is_rotated_although_that_happens_during_a_restart() {
+    let mut world = World::start().await;
+    world.secret("receiver", &[("token", "one")]).await;
+    let from = json!({ "secretKeyRef": { "name": "receiver", "key": "token" } });
+    world.webhook("builds", json!({ "headers": [{ "name": "X-Token", "valueFrom": from }] })).await;
+    world.wait_ready("builds").await;
+    let stranger = || {
+        let mut headers = world.only().headers;
+        headers.insert("X-Token".into(), "stranger".into());
+        world.console_edit(&world.only().id, WebhookEdit { headers: Some(headers), ..Default::default() });
+    };
+    for _ in 0..2 {
+        stranger();
+        assert!(is_ready(&world.pass("builds").await));
+    }
+    stranger();
+    assert_eq!(ready_reason(&world.pass("builds").await), Some("NotConverging"));
+    world.kill_operator();
+    world.secret("receiver", &[("token", "two")]).await;
+    world.sim.clear_calls();
+    world.restart_operator().await;
+    world.wait_ready("builds").await;
+    assert_writes(&world, &["PATCH headers"]);
+    assert_eq!(world.only().headers["X-Token"], "two");
+}
+
+#[tokio::test]
 async fn a_person_who_changes_it_back_again_and_again_is_not_fought() {
     let world = World::start().await;
     world.webhook("builds", json!({})).await;

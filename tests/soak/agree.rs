@@ -29,9 +29,9 @@ pub struct Scene<'a> {
 /// One thing that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
-    /// The live object that it is about, if it is about one.
+    /// The object that it is about, if it is about one.
     pub object: Option<usize>,
-    /// The reason of its `Ready`, if status speaks of the present spec.
+    /// The reason of its `Ready`, if it is to be there and status speaks of the present spec.
     pub reason: Option<String>,
     pub text: String,
 }
@@ -45,18 +45,20 @@ pub fn disagreements(scene: &Scene<'_>) -> Vec<Disagreement> {
     }
     let names: BTreeSet<_> =
         live.iter().map(|declaration| (declaration.namespace().to_owned(), object_name(declaration.object))).collect();
-    let gone = scene.cluster.keys().filter(|key| !names.contains(*key));
-    all.extend(
-        gone.map(|(namespace, name)| about_nobody(format!("{namespace}/{name} was deleted and is still there"))),
-    );
+    for (namespace, name) in scene.cluster.keys().filter(|key| !names.contains(*key)) {
+        let object = name.trim_start_matches('o').parse().ok();
+        all.push(Disagreement::about(object, format!("{namespace}/{name} was deleted and is still there")));
+    }
     for project in 0..PROJECTS {
-        all.extend(leftovers(scene, project).into_iter().map(about_nobody));
+        all.extend(leftovers(scene, project));
     }
     all
 }
 
-fn about_nobody(text: String) -> Disagreement {
-    Disagreement { object: None, reason: None, text }
+impl Disagreement {
+    fn about(object: Option<usize>, text: String) -> Self {
+        Self { object, reason: None, text }
+    }
 }
 
 /// What is wrong with an object that is to be there: its status, and the one webhook that it is to have.
@@ -139,27 +141,30 @@ fn normal(wanted: Wanted) -> Wanted {
 }
 
 /// What nobody's object explains: it has to be a bystander as it was, or left on purpose.
-fn leftovers(scene: &Scene<'_>, project: usize) -> Vec<String> {
+fn leftovers(scene: &Scene<'_>, project: usize) -> Vec<Disagreement> {
     let mut wrong = vec![];
     for bystander in &scene.bystanders[project] {
         if !scene.remote[project].contains(bystander) {
-            wrong.push(format!("project {project}: webhook {} is nobody's business and was touched", bystander.id));
+            let text = format!("project {project}: webhook {} is nobody's business and was touched", bystander.id);
+            wrong.push(Disagreement::about(None, text));
         }
     }
     let strangers = scene.remote[project].iter().filter(|webhook| {
         owner_of(&webhook.url).is_none() && !scene.bystanders[project].iter().any(|other| other.id == webhook.id)
     });
-    wrong.extend(strangers.map(|webhook| format!("project {project}: webhook {} is nobody's", webhook.id)));
+    let nobodys = |id: &String| Disagreement::about(None, format!("project {project}: webhook {id} is nobody's"));
+    wrong.extend(strangers.map(|webhook| nobodys(&webhook.id)));
     for ((object, life), ids) in left(scene, project) {
         let orphaned = scene.ledger.ended[&(object, life)].orphaned;
         let of = format!("project {project}: {} of life {life} of {}", names(&ids), object_name(object));
+        let mut about = |what: &str| wrong.push(Disagreement::about(Some(object), format!("{of} {what}")));
         if !orphaned && !scene.ledger.hidden.contains(&project) {
-            wrong.push(format!("{of} should be deleted"));
+            about("should be deleted");
         } else if ids.len() > 1 {
-            wrong.push(format!("{of} are more than one"));
+            about("are more than one");
         }
         if !ids.iter().all(|id| scene.warned.contains(*id)) {
-            wrong.push(format!("{of}: left without a word"));
+            about("left without a word");
         }
     }
     wrong

@@ -10,9 +10,12 @@ pub const NAMESPACES: [&str; 2] = ["soak-a", "soak-b"];
 pub const SHARED_SECRETS: usize = 4;
 /// How many remote projects there are.
 pub const PROJECTS: usize = 4;
-/// The project of which no ProjectWebhook is deleted during a storm, because its LIST is capped at times: a webhook that no
-/// LIST shows and no status records can't be found by anybody who is to delete it.
-pub const CAPPED: usize = 3;
+/// The project of which no ProjectWebhook is deleted: its LIST is capped at times, and creations land after the settle time.
+/// What no LIST shows and no status records can't be found by anybody who is to delete it.
+pub const UNDELETED: usize = 3;
+
+/// Organization and project of each.
+pub type Projects = [(String, String); PROJECTS];
 
 /// Part of every secret value, and of nothing else.
 pub const CANARY: &str = "canary";
@@ -33,7 +36,7 @@ pub const PLACES: [Place; 6] = [
     Place { namespace: 1, kind: "ClusterConnection", connection: "shared", project: 1 },
     Place { namespace: 0, kind: "Connection", connection: "plain", project: 1 },
     Place { namespace: 1, kind: "Connection", connection: "tls", project: 2 },
-    Place { namespace: 1, kind: "ClusterConnection", connection: "shared", project: CAPPED },
+    Place { namespace: 1, kind: "ClusterConnection", connection: "shared", project: UNDELETED },
 ];
 
 /// A header's value: literal, or from a shared Secret with a prefix.
@@ -122,9 +125,9 @@ impl Declaration {
         self.secret_url.then(|| (format!("{}-url", object_name(self.object)), self.url()))
     }
 
-    pub fn manifest(&self, organizations: &[(String, String); PROJECTS]) -> Value {
+    pub fn manifest(&self, projects: &Projects) -> Value {
         let place = self.place();
-        let (organization, project) = &organizations[place.project];
+        let (organization, project) = &projects[place.project];
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| header(name, value)).collect();
         let mut spec = json!({
             "connectionRef": { "kind": place.kind, "name": place.connection },

@@ -66,6 +66,7 @@ async fn after_a_storm_cluster_and_remote_agree_exactly() {
     let mut schedule = Schedule::new(seed);
     for storm in 1.. {
         println!("storm {storm} of seed {seed}");
+        soak.operator.forget();
         soak.storm(schedule.storm(STORM)).await;
         soak.complete(&mut schedule).await;
         agree(&mut soak, seed, storm).await;
@@ -85,19 +86,17 @@ async fn agree(soak: &mut Soak, seed: u64, storm: u32) {
         Ok(()) => soak.rest().await,
         Err(found) => Err(found),
     };
-    if let Err(found) = agreed {
-        let found: Vec<_> = found.into_iter().map(|one| one.text).collect();
-        fail(soak, &format!("seed {seed}, storm {storm}: cluster and remote do not agree:\n{}", found.join("\n")));
+    let found = agreed.err().unwrap_or_default();
+    for object in found.iter().filter_map(|one| one.object) {
+        eprintln!("{}\n", soak.story(object));
     }
+    let mut wrong: Vec<_> = found.into_iter().map(|one| one.text).collect();
     let told = [soak.operator.scandals.clone(), soak.stage.told_secrets().await].concat();
-    if !told.is_empty() {
-        fail(soak, &format!("seed {seed}, storm {storm}: a secret was told, or a panic logged:\n{}", told.join("\n")));
+    wrong.extend(told.into_iter().map(|line| format!("a secret or a panic: {line}")));
+    if !wrong.is_empty() {
+        eprintln!("{}", table(soak));
+        panic!("seed {seed}, storm {storm}: cluster and remote do not agree:\n{}", wrong.join("\n"));
     }
-}
-
-fn fail(soak: &Soak, message: &str) -> ! {
-    eprintln!("{}\n{}", table(soak), soak.operator.last_words());
-    panic!("{message}")
 }
 
 /// What was done, and what the simulator injected.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::declaration::{CAPPED, Declaration, HeaderValue, NAMESPACES, PLACES, PROJECTS, SHARED_SECRETS};
+use crate::declaration::{Declaration, HeaderValue, NAMESPACES, PLACES, PROJECTS, SHARED_SECRETS, UNDELETED};
 use crate::trouble::{habits, troubles};
 
 /// An action and its moment, counted from the begin of the storm.
@@ -172,12 +172,12 @@ impl Schedule {
                 Act::Rotate { namespace: self.rng.usize(..NAMESPACES.len()), secret: self.rng.usize(..SHARED_SECRETS) }
             }
             Kind::Delete => {
-                let object = self.living(|declaration| declaration.place().project != CAPPED)?;
+                let object = self.living(|declaration| declaration.place().project != UNDELETED)?;
                 self.objects[object].1 = false;
                 Act::Delete { object }
             }
             Kind::Replace => {
-                let object = self.living(|declaration| declaration.place().project != CAPPED)?;
+                let object = self.living(|declaration| declaration.place().project != UNDELETED)?;
                 let before = self.objects[object].0.clone();
                 // Under the same name, so in the same namespace.
                 let after = self.new_declaration(object, before.life + 1);
@@ -258,13 +258,16 @@ impl Schedule {
         }
         for habit in (0..habits().len()).flat_map(|habit| std::iter::repeat_n(habit, HABITS_OF_EACH)) {
             let capped = habits()[habit].behaviour.list_cap.is_some();
-            let project = if capped { CAPPED } else { self.rng.usize(..PROJECTS) };
+            let project = if capped { UNDELETED } else { self.rng.usize(..PROJECTS) };
             harm.push(Harm::Behave { project, habit });
         }
-        self.rng.shuffle(&mut harm);
-        let mut times: Vec<_> = harm.iter().map(|_| self.moment(Duration::ZERO, time)).collect();
-        times.sort();
-        let mut steps: Vec<_> = times.into_iter().zip(harm).map(|(at, action)| Step { at, action }).collect();
+        let mut steps = vec![];
+        for action in harm {
+            // While many are created, or an ambush would rarely meet one.
+            let soon = matches!(action, Harm::Ambush { operation: "create", .. });
+            let at = self.moment(Duration::ZERO, if soon { time / 5 } else { time });
+            steps.push(Step { at, action });
+        }
         // One after the other with time to recover, or the storm would be one long outage of Kubernetes.
         for (n, component) in RESTARTS.into_iter().enumerate() {
             let part = time / u32::try_from(RESTARTS.len()).unwrap_or(1);

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use simulator::{NewWebhook, Options, Simulator, Webhook};
 
 use crate::agree::CLUSTER;
-use crate::declaration::{CANARY, Declaration, NAMESPACES, PROJECTS, SHARED_SECRETS, secret_name, secret_value};
+use crate::declaration::{
+    CANARY, Declaration, NAMESPACES, PROJECTS, Projects, SHARED_SECRETS, secret_name, secret_value,
+};
 use crate::support::{Manifest, Operator, OperatorSetup, Plane, admin_client, apply_definitions};
 use crate::trouble::SETTLE;
 
@@ -25,8 +27,7 @@ const OUTAGE: Duration = Duration::from_secs(180);
 pub struct Stage {
     pub client: Client,
     pub sim: Simulator,
-    /// Organization and project.
-    pub projects: [(String, String); PROJECTS],
+    pub projects: Projects,
     pub bystanders: [Vec<Webhook>; PROJECTS],
 }
 
@@ -35,7 +36,7 @@ impl Stage {
     pub async fn set(plane: &Plane, seed: u64) -> Self {
         let tokens = (0..4).map(token).collect();
         let sim = Simulator::start(Options { tokens, seed, ..Options::default() }).await.unwrap();
-        let projects: [_; PROJECTS] = std::array::from_fn(|_| {
+        let projects: Projects = std::array::from_fn(|_| {
             let project = sim.new_project();
             (project.organization, project.id)
         });
@@ -209,7 +210,7 @@ pub struct Watched {
     pub scandals: Vec<String>,
     /// How often it ended by itself.
     pub ended: u32,
-    /// The end of the log of the process before.
+    /// What the processes before said, since [`Watched::forget`].
     before: String,
 }
 
@@ -241,7 +242,8 @@ impl Watched {
         // Its log is complete then.
         self.operator.kill();
         self.read();
-        self.before = tail(&self.operator.log(), 100);
+        self.before += &self.operator.log();
+        self.before += "--- the next process ---\n";
         self.operator = Operator::start(&self.setup);
     }
 
@@ -274,13 +276,15 @@ impl Watched {
         }
     }
 
-    /// The end of what it said, for the message of a soak that fails.
-    pub fn last_words(&self) -> String {
-        format!("{}\n--- the last process ---\n{}", self.before, tail(&self.operator.log(), 200))
+    /// Forgets what was said before: a long soak says much.
+    pub fn forget(&mut self) {
+        self.before.clear();
     }
-}
 
-fn tail(text: &str, lines: usize) -> String {
-    let all: Vec<_> = text.lines().collect();
-    all[all.len().saturating_sub(lines)..].join("\n")
+    /// What it said about an object, and when it was started again.
+    pub fn story(&self, name: &str) -> String {
+        let log = format!("{}{}", self.before, self.operator.log());
+        let about = |line: &&str| line.contains(name) || line.starts_with("---");
+        log.lines().filter(about).collect::<Vec<_>>().join("\n")
+    }
 }

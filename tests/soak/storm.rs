@@ -7,7 +7,7 @@ use simulator::app_maker::Masking;
 use simulator::{Call, NewWebhook, Webhook, WebhookEdit};
 
 use crate::agree::{Disagreement, Scene, disagreements};
-use crate::declaration::{Declaration, NAMESPACES, PLACES, PROJECTS, object_name, url_prefix};
+use crate::declaration::{Declaration, NAMESPACES, PLACES, PROJECTS, object_name, owner_of, url_prefix};
 use crate::ledger::Ledger;
 use crate::schedule::{Act, Edit, Harm, Schedule, Step, Storm};
 use crate::stage::{Stage, Watched};
@@ -17,7 +17,7 @@ use crate::trouble::{Trouble, habits, troubles};
 /// How long the operator may take to mend everything. Nothing is asserted about time; this only ends a hang.
 const CALM: Duration = Duration::from_secs(180);
 /// How often something more is done for faults that did not strike yet.
-const CHANCES: usize = 40;
+const CHANCES: usize = 100;
 /// How long an ambush waits for its call.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -71,7 +71,7 @@ impl Soak {
                 return;
             }
             for trouble in missing {
-                self.stage.sim.add_fault(trouble.fault(&[], 0, 1));
+                self.stage.sim.add_fault(trouble.fault(&self.stage.projects, &[], 0, 1));
             }
             let acts = schedule.more().into_iter().map(|action| Step { at: Duration::ZERO, action }).collect();
             people(&self.stage, &mut self.ledger, acts, Instant::now(), &mut self.tally).await;
@@ -133,6 +133,31 @@ impl Soak {
         }
     }
 
+    /// What happened to an object, for finding out why it is not as it should be.
+    pub fn story(&self, object: usize) -> String {
+        let name = object_name(object);
+        let ids: BTreeSet<_> = self
+            .stage
+            .remote()
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .into_iter()
+            .filter(|webhook| owner_of(&webhook.url).is_some_and(|(of, _)| of == object))
+            .map(|webhook| webhook.id)
+            .collect();
+        let named =
+            |call: &Call| call.body.as_ref().is_some_and(|body| body.to_string().contains(&format!("/{name}/")));
+        let calls = self.stage.sim.calls().into_iter();
+        let calls = calls.filter(|call| named(call) || call.resource.as_ref().is_some_and(|id| ids.contains(id)));
+        let calls = calls.map(|call| {
+            let Call { at, method, resource, outcome, landed, faults, body, .. } = call;
+            let body = body.map(|body| body.to_string()).unwrap_or_default();
+            format!("{at} {method} {} {outcome} landed {landed:?} {faults:?} {body}", resource.unwrap_or_default())
+        });
+        format!("{}\n{}", self.operator.story(&name), calls.collect::<Vec<_>>().join("\n"))
+    }
+
     /// How many LISTs each project had.
     pub fn lists(&self) -> [u64; PROJECTS] {
         std::array::from_fn(|project| self.stage.sim.counts(Some(&self.stage.projects[project].1)).operation("list"))
@@ -175,7 +200,7 @@ impl Soak {
             _ => return,
         }
         if helped.insert((object, reason.clone())) {
-            println!("a person helps: {}", about.text);
+            println!("a person helps: {}\n{}", about.text, self.story(object));
             count(&mut self.tally, format!("helped: {reason}"));
             self.ledger.changed(&declaration);
             self.stage.declare(&declaration).await;
@@ -349,7 +374,7 @@ async fn havoc(
             Harm::Fail { trouble, methods, skip, count } => {
                 let trouble: &Trouble = &troubles[trouble];
                 let suits = methods.iter().all(|method| trouble.methods.is_empty() || trouble.methods.contains(method));
-                stage.sim.add_fault(trouble.fault(if suits { methods } else { &[] }, skip, count));
+                stage.sim.add_fault(trouble.fault(&stage.projects, if suits { methods } else { &[] }, skip, count));
             }
         }
     }

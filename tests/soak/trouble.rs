@@ -1,5 +1,6 @@
 //! Everything that the soak does to the remote: each kind of fault, and each way to read the vendor's page.
 
+use crate::declaration::{Projects, UNDELETED};
 use serde_json::{Map, json};
 use simulator::app_maker::{CreateResponse, EmptyHeaders, EventOrder, Field, Masking, PatchHeaders, UpdateResponse};
 use simulator::{Behaviour, Fault, FaultKind, RetryAfter, Shape, Silence};
@@ -9,6 +10,7 @@ use simulator::{Behaviour, Fault, FaultKind, RetryAfter, Shape, Silence};
 pub const SETTLE: &str = "3s";
 const LATE_MS: u64 = 1500;
 const STALE_MS: u64 = 1000;
+const TOO_LATE_MS: u64 = 5000;
 /// A path that only somebody who follows a redirect asks for.
 pub const REDIRECTED: &str = "/followed-a-redirect";
 
@@ -19,6 +21,8 @@ pub struct Trouble {
     pub kind: FaultKind,
     /// HTTP methods for which it means something; empty for all.
     pub methods: &'static [&'static str],
+    /// Only in this project.
+    pub project: Option<usize>,
 }
 
 const WRITES: &[&str] = &["POST", "PATCH", "DELETE"];
@@ -30,9 +34,10 @@ impl Trouble {
     }
 
     /// The fault, to be counted under its label. What one label has in force is replaced.
-    pub fn fault(&self, methods: &[&str], skip: u64, count: u64) -> Fault {
+    pub fn fault(&self, projects: &Projects, methods: &[&str], skip: u64, count: u64) -> Fault {
         let methods = if methods.is_empty() { self.methods } else { methods };
-        Fault::new(self.kind.clone()).id(self.label).methods(methods.iter().copied()).skip(skip).count(count)
+        let fault = Fault::new(self.kind.clone()).id(self.label).methods(methods.iter().copied());
+        Fault { project: self.project.map(|project| projects[project].1.clone()), ..fault.skip(skip).count(count) }
     }
 }
 
@@ -44,7 +49,7 @@ fn status(code: u16, applied: bool, retry_after: Option<RetryAfter>) -> FaultKin
 /// client could hold against a remote that says so.
 pub fn troubles() -> Vec<Trouble> {
     let mut all = vec![];
-    let mut add = |label, methods, kind| all.push(Trouble { label, kind, methods });
+    let mut add = |label, methods, kind| all.push(Trouble { label, kind, methods, project: None });
     add("latency before", &[][..], FaultKind::Latency { ms: 400, applied: false });
     add("latency before, beyond the deadline", WRITES, FaultKind::Latency { ms: LATE_MS, applied: false });
     add("latency after", &[], FaultKind::Latency { ms: 400, applied: true });
@@ -84,6 +89,9 @@ pub fn troubles() -> Vec<Trouble> {
     add("slow body", &[], FaultKind::SlowBody { ms_per_byte: 20 });
     add("redirect", &[], FaultKind::Redirect { location: REDIRECTED.into(), code: 302 });
     add("redirect that keeps the method", &[], FaultKind::Redirect { location: REDIRECTED.into(), code: 307 });
+    // What comes that late makes a second webhook, which is removed; but not if the object is gone by then.
+    let kind = FaultKind::LateEffect { after_ms: Some(TOO_LATE_MS), silence: Silence::Reset };
+    all.push(Trouble { label: "creation after the settle time", kind, methods: &["POST"], project: Some(UNDELETED) });
     all
 }
 

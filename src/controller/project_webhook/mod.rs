@@ -289,8 +289,8 @@ fn decisions<'a>(remembered: &'a mut Remembered, case: &Case, now: Moment, objec
         let counts: BTreeMap<Field, u32> =
             corrections.filter_map(|c| Some((Field::parse(&c.field)?, c.count))).collect();
         // They were counted for the spec and Secrets of then. If those were never applied, that is the present basis.
-        let unchanged =
-            object.status.as_ref().is_some_and(|s| Some(s.observed_generation) == object.metadata.generation);
+        let observed = object.status.as_ref().map(|status| status.observed_generation);
+        let unchanged = observed == object.metadata.generation && !case.is_rotated();
         let counts = if unchanged { counts } else { BTreeMap::new() };
         Memory::first_met(now, case.intent.is_open(case.owned_id()), counts, case.basis.clone())
     })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::case::{Case, Found, View};
 use super::claim::{Rivals, Strength, foreign};
 use super::desired::Changes;
+use super::identify::superseded;
 use super::ids::WebhookId;
 use super::marker::SeenMarker;
 use super::memory::Memory;
@@ -80,6 +81,13 @@ pub fn plan_deletion(
             }
         }
     }
+    // A replacement may have been cut short before the old one was deleted, and its marker may be hidden.
+    if let Some(kept) = case.owned_id()
+        && let Some(old) = superseded(case, view, rivals, kept)
+        && let Found::There(webhook) = view.find(old)
+    {
+        ours.insert(old, (webhook, Ownership::Created));
+    }
     ours.retain(|id, _| !done.deleted.contains(id));
     if case.management != ManagementPolicy::Observe
         && let Some(write) = next_write(case, policy, &ours, done)
@@ -103,21 +111,22 @@ pub fn plan_deletion(
 fn next_write(
     case: &Case,
     policy: Option<DeletionPolicy>,
-    ours: &BTreeMap<WebhookId, (&Webhook, Ownership)>,
+    all: &BTreeMap<WebhookId, (&Webhook, Ownership)>,
     done: &Done,
 ) -> Option<Write> {
     let goes = |ownership| effective_policy(policy, Some(ownership)) == DeletionPolicy::Delete;
-    if let Some((id, _)) = ours.iter().find(|(_, (_, ownership))| goes(*ownership)) {
+    if let Some((id, _)) = all.iter().find(|(_, (_, ownership))| goes(*ownership)) {
         return Some(Write::Delete { id: *id });
     }
-    let marked = |webhook: &&Webhook| webhook.marker.is(&case.marker) && !done.unmarked.contains(&webhook.id);
-    let marked = || ours.values().map(|(webhook, _)| *webhook).filter(marked);
-    let stays = |id: &WebhookId| case.owned_id() == Some(*id) || done.unmarked.contains(id);
-    let stays = ours.keys().copied().find(stays).or_else(|| oldest(marked()));
-    if let Some(surplus) = marked().find(|webhook| Some(webhook.id) != stays) {
+    let ours = || all.values().filter(|(webhook, _)| !done.unmarked.contains(&webhook.id));
+    let created = || ours().filter(|(_, ownership)| *ownership == Ownership::Created).map(|(webhook, _)| *webhook);
+    let known = |id: &WebhookId| case.owned_id() == Some(*id) || done.unmarked.contains(id);
+    let stays = all.keys().copied().find(known).or_else(|| oldest(created()));
+    if let Some(surplus) = created().find(|webhook| Some(webhook.id) != stays) {
         return Some(Write::Delete { id: surplus.id });
     }
-    marked().find_map(|webhook| Some(Write::Unmark { id: webhook.id, changes: without_marker(webhook)? }))
+    let mut marked = ours().map(|(webhook, _)| *webhook).filter(|webhook| webhook.marker.is(&case.marker));
+    marked.find_map(|webhook| Some(Write::Unmark { id: webhook.id, changes: without_marker(webhook)? }))
 }
 
 fn oldest<'a>(webhooks: impl Iterator<Item = &'a Webhook>) -> Option<WebhookId> {

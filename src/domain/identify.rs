@@ -163,7 +163,7 @@ fn best<'a>(case: &Case, desired: &Desired, mine: &[&'a Webhook]) -> Option<&'a 
 
 /// The webhook that a replacement superseded, where its marker is hidden: ours by the intent alone. That outlasts the
 /// moment at which status names the new one, because a crash may come before the old one is deleted.
-fn superseded(case: &Case, view: &View<'_>, rivals: &dyn Rivals, kept: WebhookId) -> Option<WebhookId> {
+pub(super) fn superseded(case: &Case, view: &View<'_>, rivals: &dyn Rivals, kept: WebhookId) -> Option<WebhookId> {
     let creating = case.intent.creating.as_ref().filter(|creating| creating.replaces)?;
     let old = creating.after.filter(|old| *old != kept && case.owned() != Some((*old, Ownership::Adopted)))?;
     is_unclaimed(view, rivals, old).then_some(old)

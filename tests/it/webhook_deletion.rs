@@ -1,6 +1,7 @@
 //! The end of a ProjectWebhook: what happens to the remote webhook, and that it always ends or says why.
 
 use hookwright::api::connection::Connection;
+use hookwright::api::project_webhook::ProjectWebhookStatus;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
@@ -282,6 +283,26 @@ async fn what_was_never_recorded_is_looked_for_before_it_is_orphaned_so_that_a_w
     world.sim.remove_fault(&lists);
     world.wait_gone("builds").await;
     assert_writes(&world, &["POST", "PATCH headers"]);
+    assert!(world.wait_event("builds", "a Warning", is_orphaned).await.contains(&world.only().id));
+}
+
+#[tokio::test]
+async fn what_a_replacement_left_behind_goes_before_the_new_one_is_orphaned() {
+    let world = World::with(|setup| setup.flag("--settle-time", "1s")).await;
+    world.behave(Behaviour { patch_headers: PatchHeaders::Merge, ..Behaviour::default() });
+    let orphan = |headers: Value| json!({ "deletionPolicy": "Orphan", "headers": headers });
+    let old = ready(&world, orphan(json!([{ "name": "X-Old", "value": "1" }]))).await;
+    let deletions = world.sim.add_fault(Fault::status(503).methods(["DELETE"]));
+    world.webhook("builds", orphan(json!([]))).await;
+    let replaced = |status: &ProjectWebhookStatus| status.webhook_id.as_ref().is_some_and(|id| *id != old);
+    let new = world.wait_status("builds", "the new one is recorded", replaced).await;
+    let lists = world.sim.add_fault(Fault::status(503).operations(["list"]));
+    world.delete("builds").await;
+    world.wait_until("builds", "waiting", |object| message(object).starts_with("being deleted")).await;
+    world.sim.remove_fault(&deletions);
+    world.sim.remove_fault(&lists);
+    world.wait_gone("builds").await;
+    assert_eq!(Some(world.only().id), status(&new).webhook_id);
     assert!(world.wait_event("builds", "a Warning", is_orphaned).await.contains(&world.only().id));
 }
 

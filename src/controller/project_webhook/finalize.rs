@@ -11,7 +11,7 @@ use kube::{Api, Resource, ResourceExt};
 use super::apply::{delete, record_webhook, unmark};
 use super::observe::{accepted, admit, call_failed, no_list};
 use super::resolve::{Versions, connection, project_path, texts};
-use super::{Observed, ProjectWebhookKind, Resolved, case, decisions, intent};
+use super::{Observed, ProjectWebhookKind, Resolved, case, decisions};
 use crate::api::FINALIZER;
 use crate::api::condition::{Class, Reason};
 use crate::api::project_webhook::{DeletionPolicy, ManagementPolicy, Ownership};
@@ -38,7 +38,9 @@ type PwhPass<'a> = Pass<'a, ProjectWebhookKind>;
 /// Looks and writes of one deletion.
 const MAX_STEPS: usize = 32;
 
-/// Failures in a row for which it is tried to find out what an unfinished creation made, before that is left unnamed.
+/// How often the remote may fail before an object that is to be orphaned goes without a look: what there is beside the
+/// recorded webhook, from a replacement or an unfinished creation, is then neither removed nor named, and the marker
+/// stays. Not for ever, because to orphan is the way out where the remote never answers again.
 const SEARCHES: u32 = 5;
 
 pub(super) async fn finalize(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
@@ -181,16 +183,17 @@ async fn blocked(pass: &mut PwhPass<'_>, refusal: Refusal) -> Result<Outcome, Ha
     let orphan = effective_policy(pass.object.spec.deletion_policy, ownership) == DeletionPolicy::Orphan
         || pass.object.spec.management_policy == ManagementPolicy::Observe;
     let orphans: Vec<_> = recorded.into_iter().collect();
-    let mends = refusal.reason.class() == Class::Mending && !is_missing(refusal.reason);
-    // What a creation made that was never recorded is looked for, so that the Warning can name it; not for ever, because
-    // to orphan is the way out where the remote never answers again.
-    let searches = mends && pass.failures < SEARCHES && intent(pass).is_open(recorded);
-    if orphan && !searches {
+    if orphan && is_remotes(refusal.reason) && pass.memory.searches < SEARCHES {
+        pass.memory.searches += 1;
+        let message = format!("being deleted; {}", refusal.message);
+        return Err(Refusal { message, retry: Retry::Backoff, ..refusal }.into());
+    }
+    if orphan {
         release(pass, &orphans, &format!("it is left at the remote, with its marker, because {}", refusal.message))
             .await?;
         return Ok(progressing("nothing is left to do".into()));
     }
-    if mends {
+    if refusal.reason.class() == Class::Mending && !is_missing(refusal.reason) {
         let message = format!("being deleted; {}", refusal.message);
         return Err(Refusal { message, ..refusal }.into());
     }
@@ -212,6 +215,18 @@ fn is_missing(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::ConnectionNotFound | Reason::ConnectionNotReady | Reason::SecretNotFound | Reason::ConfigMapNotFound
+    )
+}
+
+/// Whether it is the remote that said no, or nothing: the next answer may be another one.
+fn is_remotes(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::RemoteUnavailable
+            | Reason::RateLimited
+            | Reason::CredentialsRejected
+            | Reason::Forbidden
+            | Reason::RemoteRejected
     )
 }
 

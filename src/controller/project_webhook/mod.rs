@@ -91,6 +91,8 @@ pub struct Remembered {
     creating: Option<Creating>,
     /// What was deleted and unmarked so far.
     done: Done,
+    /// How often the remote failed since the deletion began.
+    searches: u32,
 }
 
 /// The kind.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::fixture::*;
+use crate::domain::intent::{Creating, Intent};
 use crate::domain::memory::Answer;
 
 struct Going {
@@ -123,6 +124,24 @@ fn of_several_that_we_created_one_is_orphaned_and_the_others_go() {
     assert_eq!(orphaning(created(1)).look(&[bare(1), ours(2)], 1), delete(2));
     // What was handed over stays, and what landed later is one too many.
     assert_eq!(orphaning(adopted(1)).look(&[bare(1), ours(2)], 1), delete(2));
+}
+
+#[test]
+fn what_a_replacement_left_behind_goes_with_the_object_whatever_the_policy() {
+    let replacing = Creating { after: Some(id(1)), replaces: true, generation: 1, candidates: [id(1)].into() };
+    let intent = Intent { held: true, creating: Some(replacing) };
+    for policy in [None, Some(DeletionPolicy::Orphan)] {
+        let mut going = Going { policy, ..going(Case { intent: intent.clone(), ..created(2) }) };
+        let there = [veiled(1), veiled(2)];
+        assert_eq!(going.look(&there, 1), delete(1));
+        going.done.deleted.insert(id(1));
+        let then = if policy.is_none() { delete(2) } else { release(&[2]) };
+        assert_eq!(going.look(&there, 1), then);
+        // Unless somebody else has to do with it.
+        going.done.deleted.clear();
+        going.others.claims = vec![(id(1), Strength::Pinned, 500)];
+        assert_eq!(going.look(&there, 1), then);
+    }
 }
 
 #[test]

@@ -10,7 +10,8 @@
 //! | `ledger` | what was asked for so far |
 //! | `agree` | whether cluster and remote agree: pure |
 //! | `stage` | control plane, remote, operator |
-//! | `storm` | a schedule carried out, and the calm after it |
+//! | `storm` | a schedule carried out |
+//! | `calm` | what comes after it: agreement, and rest |
 //!
 //! The short form is a test as any other. `cargo xtask soak --minutes M --seed N` goes on for longer, storm after storm.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that unwraps fails, which is what it should do")]
@@ -18,6 +19,7 @@
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 
 mod agree;
+mod calm;
 mod declaration;
 mod ledger;
 mod schedule;
@@ -102,6 +104,7 @@ async fn agree(soak: &mut Soak, seed: u64, storm: u32) {
 /// What was done, and what the simulator injected.
 fn table(soak: &Soak) -> String {
     let mut rows: Vec<_> = soak.tally.iter().map(|(what, times)| (what.clone(), *times)).collect();
+    rows.push(("made at the console, to be adopted".into(), soak.ledger.found.len() as u64));
     rows.push(("the operator ended by itself".into(), soak.operator.ended.into()));
     let injected = soak.stage.sim.injected();
     rows.extend(

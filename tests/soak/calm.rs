@@ -1,0 +1,143 @@
+//! The calm after a storm: nothing goes wrong any more, and cluster and remote have to agree.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use simulator::Call;
+
+use crate::agree::{Disagreement, Scene, disagreements};
+use crate::declaration::{PROJECTS, object_name, owner_of};
+use crate::storm::{Soak, count, next_lives};
+use crate::trouble::{Trouble, troubles};
+
+/// How long the operator may take to mend everything. Nothing is asserted about time; this only ends a hang.
+const CALM: Duration = Duration::from_secs(180);
+
+impl Soak {
+    /// Kills the operator once more, now that all is as it should be: the next one finds nothing to do.
+    pub async fn rest(&mut self) -> Result<(), Vec<Disagreement>> {
+        let (last, lists) = (self.stage.sim.calls().last().map(|call| call.sequence), self.lists());
+        self.operator.kill(Duration::ZERO).await;
+        let (stage, live) = (&self.stage, self.ledger.live().map(|declaration| declaration.place().project));
+        let live: BTreeSet<_> = live.collect();
+        let looked = |state: &simulator::State| {
+            let count = |project: usize| state.counts(Some(&stage.projects[project].1)).operation("list");
+            live.iter().all(|project| count(*project) >= lists[*project] + 2)
+        };
+        stage.sim.wait_until("two LISTs of each project", CALM, looked).await.unwrap();
+        let made = self.stage.sim.calls().into_iter().filter(|call| Some(call.sequence) > last && call.method != "GET");
+        let made = made.map(|call| Disagreement {
+            object: None,
+            reason: None,
+            text: format!("at rest: {} {}", call.method, call.path),
+        });
+        let made: Vec<_> = made.collect();
+        let mut found = self.disagreements().await;
+        found.extend(made);
+        if found.is_empty() { Ok(()) } else { Err(found) }
+    }
+
+    /// Nothing goes wrong any more: returns when cluster and remote agree, or with what they do not agree in.
+    pub async fn calm(&mut self) -> Result<(), Vec<Disagreement>> {
+        self.stage.sim.clear_faults();
+        for (_, project) in &self.stage.projects {
+            self.stage.sim.set_project_behaviour(project, None).unwrap();
+        }
+        self.stage.sim.release_late_effects();
+        let late: Vec<_> = troubles().into_iter().filter(Trouble::is_late).map(|trouble| trouble.label).collect();
+        let landed = |call: &Call| call.landed.is_some() || !call.faults.iter().any(|id| late.contains(&id.as_str()));
+        self.stage.sim.wait_until("late effects", CALM, |state| state.calls().all(landed)).await.unwrap();
+        let begun = self.lists();
+        let deadline = Instant::now() + CALM;
+        let mut helped = BTreeSet::new();
+        loop {
+            self.operator.tend();
+            next_lives(&self.stage, &mut self.ledger).await;
+            let found = self.disagreements().await;
+            if found.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(found);
+            }
+            for disagreement in found {
+                self.help(&disagreement, &begun, &mut helped).await;
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// What happened to an object, for finding out why it is not as it should be.
+    pub fn story(&self, object: usize) -> String {
+        let name = object_name(object);
+        let ids: BTreeSet<_> = self
+            .stage
+            .remote()
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .into_iter()
+            .filter(|webhook| owner_of(&webhook.url).is_some_and(|(of, _)| of == object))
+            .map(|webhook| webhook.id)
+            .collect();
+        let named =
+            |call: &Call| call.body.as_ref().is_some_and(|body| body.to_string().contains(&format!("/{name}/")));
+        let calls = self.stage.sim.calls().into_iter();
+        let calls = calls.filter(|call| named(call) || call.resource.as_ref().is_some_and(|id| ids.contains(id)));
+        let calls = calls.map(|call| {
+            let Call { at, method, resource, outcome, landed, faults, body, .. } = call;
+            let body = body.map(|body| body.to_string()).unwrap_or_default();
+            format!("{at} {method} {} {outcome} landed {landed:?} {faults:?} {body}", resource.unwrap_or_default())
+        });
+        format!("{}\n{}", self.operator.story(&name), calls.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// How many LISTs each project had.
+    pub fn lists(&self) -> [u64; PROJECTS] {
+        std::array::from_fn(|project| self.stage.sim.counts(Some(&self.stage.projects[project].1)).operation("list"))
+    }
+
+    async fn disagreements(&mut self) -> Vec<Disagreement> {
+        self.look(disagreements).await
+    }
+
+    /// Looks at cluster and remote as they are now.
+    pub async fn look<T>(&mut self, at: impl FnOnce(&Scene<'_>) -> T) -> T {
+        self.operator.read();
+        let (cluster, remote) = (self.stage.cluster().await, self.stage.remote());
+        at(&Scene {
+            ledger: &self.ledger,
+            cluster: &cluster,
+            remote: &remote,
+            bystanders: &self.stage.bystanders,
+            warned: &self.operator.warned,
+        })
+    }
+
+    /// What a person does who reads the condition of an object that stopped and says so. Not before the operator had its
+    /// chance, once per object and reason, and counted.
+    async fn help(&mut self, about: &Disagreement, begun: &[u64; PROJECTS], helped: &mut BTreeSet<(usize, String)>) {
+        let (Some(object), Some(reason)) = (about.object, about.reason.clone()) else { return };
+        let Some(entry) = self.ledger.entries.get(&object) else { return };
+        let mut declaration = entry.declaration.clone();
+        let project = declaration.place().project;
+        if self.lists()[project] < begun[project] + 4 {
+            return;
+        }
+        match reason.as_str() {
+            // "stopped until the spec or the remote changes".
+            "NotConverging" => declaration.name = Some(declaration.name.unwrap_or_default() + 1_000_000),
+            // "point it back".
+            "WebhookNotFound" => {
+                declaration.place = [1, 0].get(declaration.place).copied().unwrap_or(declaration.place)
+            }
+            _ => return,
+        }
+        if helped.insert((object, reason.clone())) {
+            println!("a person helps: {}\n{}", about.text, self.story(object));
+            count(&mut self.tally, format!("helped: {reason}"));
+            self.ledger.changed(&declaration);
+            self.stage.declare(&declaration).await;
+        }
+    }
+}

@@ -124,6 +124,9 @@ fn enough(soak: &Soak) {
     for what in ["SIGSTOP", "restart of etcd", "restart of kube-apiserver", "rotated", "deleted"] {
         assert!(done(what) > 0, "{what} never happened");
     }
+    for habit in trouble::habits() {
+        assert!(done(&format!("habit: {}", habit.label)) > 0, "the remote was never like this: {}", habit.label);
+    }
     let injected = soak.stage.sim.injected();
     let missing: Vec<_> =
         troubles().into_iter().map(|trouble| trouble.label).filter(|label| !injected.contains_key(*label)).collect();

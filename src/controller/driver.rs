@@ -115,7 +115,9 @@ impl<K: Kind> Driver<K> {
         let ended = run(&mut pass).await;
         let gathers = matches!(ended, Err(Halt::Gathering(_)));
         let (after, result) = judge(&mut pass, reason, ended);
-        self.context.metrics.passed(K::KIND, result, started.elapsed());
+        if !gathers {
+            self.context.metrics.passed(K::KIND, result, started.elapsed());
+        }
         self.context.metrics.object_reason(K::KIND, reason, after);
         let Pass { key, memory, version, released, again, failed, wrote, noted, .. } = pass;
         if released {

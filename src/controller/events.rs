@@ -55,7 +55,8 @@ impl Events {
         tokio::spawn(async move {
             while let Some(next) = queued.recv().await {
                 match next {
-                    Queued::Event(event) => at_work.write(&event.0, &event.1).await,
+                    // A lost one is no reason to fail anything, and has been logged.
+                    Queued::Event(event) => drop(at_work.write(&event.0, &event.1).await),
                     // Who asked may have given up.
                     Queued::Flush(done) => drop(done.send(())),
                 }
@@ -65,8 +66,11 @@ impl Events {
     }
 
     /// Writes one, and returns when Kubernetes has it: for what must be told before something is done.
-    pub async fn write(&self, event: Event, on: &ObjectReference) {
-        self.writer.write(&event, on).await;
+    ///
+    /// # Errors
+    /// Kubernetes does not take it.
+    pub async fn write(&self, event: Event, on: &ObjectReference) -> Result<(), kube::Error> {
+        self.writer.write(&event, on).await
     }
 
     /// Has one written soon.
@@ -84,11 +88,9 @@ impl Events {
 }
 
 impl Writer {
-    /// A lost Event is no reason to fail a pass.
-    async fn write(&self, event: &Event, on: &ObjectReference) {
-        if let Err(error) = FailPoint::Event.after(self.recorder(event, on).publish(event, on)).await {
-            tracing::warn!("an Event could not be written: {}", kubernetes(&error));
-        }
+    async fn write(&self, event: &Event, on: &ObjectReference) -> Result<(), kube::Error> {
+        let written = FailPoint::Event.after(self.recorder(event, on).publish(event, on)).await;
+        written.inspect_err(|error| tracing::warn!("an Event could not be written: {}", kubernetes(error)))
     }
 
     fn recorder(&self, event: &Event, on: &ObjectReference) -> Recorder {

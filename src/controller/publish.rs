@@ -67,9 +67,16 @@ pub async fn event_on(context: &Context, on: &ObjectReference, type_: EventType,
     context.events.queue(event_of(type_, reason, &note), on).await;
 }
 
-/// A Warning on any object, written when this returns.
-pub async fn warning_on(context: &Context, on: &ObjectReference, reason: &str, note: &str) {
-    context.events.write(event_of(EventType::Warning, reason, note), on).await;
+/// A Warning on any object, written when this returns. Where Kubernetes refuses to take it at all, the log has it: to try
+/// again would not help.
+///
+/// # Errors
+/// Kubernetes can't take it now.
+pub async fn warning_on(context: &Context, on: &ObjectReference, reason: &str, note: &str) -> Result<(), Halt> {
+    match context.events.write(event_of(EventType::Warning, reason, note), on).await {
+        Err(kube::Error::Api(status)) if (400..500).contains(&status.code) && status.code != 429 => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 fn event_of(type_: EventType, reason: &str, note: &str) -> Event {

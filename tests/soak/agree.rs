@@ -121,7 +121,7 @@ fn webhooks(scene: &Scene<'_>, declaration: &Declaration, object: &ProjectWebhoo
 }
 
 fn is_marked_for(webhook: &Webhook, declaration: &Declaration) -> bool {
-    let key = ObjectKey { namespace: declaration.namespace().into(), name: object_name(declaration.object) };
+    let key = ObjectKey { namespace: declaration.namespace().into(), name: object_name(declaration.object).into() };
     let marker = Marker::of(&ClusterId(CLUSTER.into()), &key);
     webhook.headers.iter().any(|(name, value)| name.eq_ignore_ascii_case(MARKER_HEADER) && value == marker.as_str())
 }

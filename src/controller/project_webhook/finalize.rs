@@ -261,8 +261,7 @@ async fn tell_orphan(pass: &PwhPass<'_>, id: WebhookId, why: &str) -> Result<(),
     } else {
         pass.object.object_ref(&())
     };
-    publish::warning_on(pass.context, &on, "Orphaned", &note).await;
-    Ok(())
+    publish::warning_on(pass.context, &on, "Orphaned", &note).await
 }
 
 fn progressing(message: String) -> Outcome {

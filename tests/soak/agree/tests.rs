@@ -30,7 +30,7 @@ fn declaration() -> Declaration {
 
 fn webhook(id: &str, declaration: &Declaration) -> Webhook {
     let Wanted { name, url, mut headers, active, events } = declaration.wanted(&Ledger::new().versions);
-    let key = ObjectKey { namespace: declaration.namespace().into(), name: object_name(declaration.object) };
+    let key = ObjectKey { namespace: declaration.namespace().into(), name: object_name(declaration.object).into() };
     headers.insert(MARKER_HEADER.into(), Marker::of(&ClusterId(CLUSTER.into()), &key).as_str().into());
     let (created_at, updated_at) = (jiff::Timestamp::UNIX_EPOCH, jiff::Timestamp::UNIX_EPOCH);
     Webhook { id: id.into(), name, url, headers, active, events: events.into_iter().collect(), created_at, updated_at }

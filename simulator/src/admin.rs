@@ -11,13 +11,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app_maker::{Access, Behaviour, Missing, NewWebhook, ProjectRef, WebhookEdit};
+use crate::codearts;
 use crate::faults::Fault;
 use crate::state::Shared;
 
-type Door = Extract<Arc<Shared>>;
+pub(crate) type Door = Extract<Arc<Shared>>;
 
 /// An answer that says no.
-struct Refused(StatusCode, String);
+pub(crate) struct Refused(pub(crate) StatusCode, pub(crate) String);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
@@ -53,6 +54,7 @@ pub(crate) fn router(shared: Arc<Shared>, ca_pem: Arc<str>) -> Router {
         .route("/faults/release", post(release_late_effects))
         .route("/faults/{id}", delete(remove_fault))
         .route("/injected", get(injected))
+        .merge(codearts::routes())
         .with_state(shared)
 }
 

@@ -53,15 +53,16 @@ pub struct Call {
     pub method: String,
     /// The path, as sent.
     pub path: String,
-    /// `list`, `create`, `get`, `update` or `delete`; `unknown` if no route matched.
+    /// App Maker: `list`, `create`, `get`, `update` or `delete`; Check: `task_webhook_info`; IAM: `issue_token`; `unknown`
+    /// if no route matched.
     pub operation: &'static str,
     /// The organization in the path, as sent.
     pub organization: Option<String>,
     /// The project in the path, as sent.
     pub project: Option<String>,
-    /// The webhook's id in the path, as sent.
+    /// The webhook's or task's id in the path, as sent; for IAM the name of the user.
     pub resource: Option<String>,
-    /// The position at which the token was added; `None` if it is unknown or missing.
+    /// The position at which the token or access key was added to its API; `None` if it is unknown or missing.
     pub token: Option<usize>,
     /// How the call ended: a status, `reset`, `timeout`, or `pending`.
     #[serde(rename = "status")]
@@ -72,14 +73,15 @@ pub struct Call {
     pub landed: Option<u16>,
     /// The ids of the faults that hit it.
     pub faults: Vec<String>,
-    /// The request's body, if it is JSON.
+    /// The request's body, if it is JSON; a password in it is masked.
     pub body: Option<Value>,
 }
 
 impl Call {
-    /// Whether the call went to this project. Ids are hexadecimal numbers: their case does not matter.
-    pub fn is_for(&self, project: &str) -> bool {
-        self.project.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(project))
+    /// Whether the call went to this project of App Maker, task of Check, or user of IAM. Case does not matter: the ids
+    /// are hexadecimal numbers.
+    pub fn is_for(&self, scope: &str) -> bool {
+        self.project.as_deref().or(self.resource.as_deref()).is_some_and(|own| own.eq_ignore_ascii_case(scope))
     }
 
     /// The names of the fields in the body, sorted; empty if it is no JSON object.
@@ -101,7 +103,7 @@ impl Call {
 pub struct Counts {
     /// All calls that came in.
     pub total: u64,
-    /// By operation: `list`, `create`, `get`, `update`, `delete`, `unknown`.
+    /// By [`Call::operation`].
     pub by_operation: BTreeMap<String, u64>,
     /// Ended calls, by status code, or `reset` or `timeout`.
     pub by_status: BTreeMap<String, u64>,
@@ -142,7 +144,7 @@ impl Counts {
 pub(crate) struct Ticket {
     sequence: u64,
     /// In lower case: the key of its counts.
-    project: Option<String>,
+    scope: Option<String>,
     /// Which clearing of the log it came after: an earlier one's end must not be counted.
     epoch: u64,
 }
@@ -154,34 +156,34 @@ pub(crate) struct CallLog {
     next: u64,
     epoch: u64,
     all: Counts,
-    by_project: HashMap<String, Counts>,
+    by_scope: HashMap<String, Counts>,
 }
 
 impl CallLog {
     /// A log that keeps the newest `kept` calls. The counts know no such bound.
     pub(crate) fn new(kept: usize) -> Self {
-        Self { calls: VecDeque::new(), kept, next: 1, epoch: 0, all: Counts::default(), by_project: HashMap::new() }
+        Self { calls: VecDeque::new(), kept, next: 1, epoch: 0, all: Counts::default(), by_scope: HashMap::new() }
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Call> {
         self.calls.iter()
     }
 
-    pub(crate) fn counts(&self, project: Option<&str>) -> Counts {
-        match project {
+    pub(crate) fn counts(&self, scope: Option<&str>) -> Counts {
+        match scope {
             None => self.all.clone(),
-            Some(id) => self.by_project.get(&id.to_ascii_lowercase()).cloned().unwrap_or_default(),
+            Some(id) => self.by_scope.get(&id.to_ascii_lowercase()).cloned().unwrap_or_default(),
         }
     }
 
     pub(crate) fn begin(&mut self, request: &ApiRequest, target: Target, faults: Vec<String>) -> Ticket {
-        let Target { operation, organization, project, resource, token } = target;
-        let ticket =
-            Ticket { sequence: self.next, project: project.as_deref().map(str::to_ascii_lowercase), epoch: self.epoch };
+        let scope = target.scope().map(str::to_ascii_lowercase);
+        let Target { operation, organization, project, resource, token, body } = target;
+        let ticket = Ticket { sequence: self.next, scope, epoch: self.epoch };
         self.next += 1;
         self.all.begin(operation);
-        if let Some(id) = &ticket.project {
-            self.by_project.entry(id.clone()).or_default().begin(operation);
+        if let Some(id) = &ticket.scope {
+            self.by_scope.entry(id.clone()).or_default().begin(operation);
         }
         if self.calls.len() >= self.kept {
             self.calls.pop_front();
@@ -200,7 +202,7 @@ impl CallLog {
             effect: false,
             landed: None,
             faults,
-            body: request.json.clone(),
+            body,
         });
         ticket
     }
@@ -224,7 +226,7 @@ impl CallLog {
         self.calls.clear();
         self.epoch += 1;
         self.all = Counts::default();
-        self.by_project.clear();
+        self.by_scope.clear();
     }
 
     fn count(&mut self, ticket: &Ticket, change: impl Fn(&mut Counts)) {
@@ -232,7 +234,7 @@ impl CallLog {
             return;
         }
         change(&mut self.all);
-        if let Some(counts) = ticket.project.as_ref().and_then(|id| self.by_project.get_mut(id)) {
+        if let Some(counts) = ticket.scope.as_ref().and_then(|id| self.by_scope.get_mut(id)) {
             change(counts);
         }
     }

@@ -53,14 +53,15 @@ impl Exchange {
             Effect::Now => Some(self.shared.change(|state| state.apply(&ticket, &request))),
             Effect::Never => None,
             Effect::Late(after) => {
-                self.apply_late(after, ticket.clone(), request);
+                self.apply_late(after, ticket.clone(), request.clone());
                 None
             }
         };
         if !verdict.after.is_zero() {
             tokio::time::sleep(verdict.after).await;
         }
-        let ending = strike::ending(verdict.strike, reply);
+        let failure = |status| self.shared.read(|state| state.failure(&request, status));
+        let ending = strike::ending(verdict.strike, reply, failure);
         // Before the answer is sent: whoever has it can rely on the record.
         self.shared.change(|state| state.finish(&ticket, ending.outcome()));
         ending

@@ -21,16 +21,16 @@ pub struct Fault {
     /// Only these HTTP methods; empty means all.
     #[serde(default)]
     pub methods: Vec<String>,
-    /// Only these operations (`list`, `create`, `get`, `update`, `delete`); empty means all.
+    /// Only these operations, by the names in [`crate::Call::operation`]; empty means all.
     #[serde(default)]
     pub operations: Vec<String>,
     /// Only paths that contain this.
     #[serde(default)]
     pub path_contains: Option<String>,
-    /// Only this project.
+    /// Only this project of App Maker, task of Check, or user of IAM.
     #[serde(default)]
     pub project: Option<String>,
-    /// Only the token that was added at this position.
+    /// Only the token or access key that was added to its API at this position.
     #[serde(default)]
     pub token: Option<usize>,
     /// Lets this many matching requests pass first.
@@ -65,7 +65,7 @@ pub enum FaultKind {
     Status {
         /// The status code.
         code: u16,
-        /// The body: text is sent as it is (text/plain), everything else as JSON.
+        /// The body: text is sent as it is (text/plain), everything else as JSON. Absent, it is the API's own.
         #[serde(default)]
         body: Option<Value>,
         /// The `Retry-After` header.
@@ -202,7 +202,7 @@ impl Fault {
         }
     }
 
-    /// A fault that answers with this status and a body in the API's error shape.
+    /// A fault that answers with this status as the API itself would.
     pub fn status(code: u16) -> Self {
         Self::new(FaultKind::Status { code, body: None, retry_after: None, applied: false })
     }
@@ -227,12 +227,12 @@ impl Fault {
         Self { path_contains: Some(part.into()), ..self }
     }
 
-    /// Limits it to one project.
+    /// Limits it to one project of App Maker, task of Check, or user of IAM.
     pub fn project(self, project: impl Into<String>) -> Self {
         Self { project: Some(project.into()), ..self }
     }
 
-    /// Limits it to the token that was added at this position.
+    /// Limits it to the token or access key that was added to its API at this position.
     pub fn token(self, position: usize) -> Self {
         Self { token: Some(position), ..self }
     }
@@ -264,9 +264,10 @@ impl Fault {
         any_of(&self.methods, request.method.as_str())
             && any_of(&self.operations, target.operation)
             && self.path_contains.as_deref().is_none_or(|part| request.path.contains(part))
-            && self.project.as_deref().is_none_or(|wanted| {
-                target.project.as_deref().is_some_and(|actual| actual.eq_ignore_ascii_case(wanted))
-            })
+            && self
+                .project
+                .as_deref()
+                .is_none_or(|wanted| target.scope().is_some_and(|actual| actual.eq_ignore_ascii_case(wanted)))
             && self.token.is_none_or(|wanted| target.token == Some(wanted))
     }
 }

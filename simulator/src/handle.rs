@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::app_maker::{Access, Behaviour, Missing, NewWebhook, ProjectRef, Webhook, WebhookEdit};
 use crate::calls::{Call, Counts};
+use crate::codearts::{self, CodeArts};
 use crate::exchange::Exchange;
 use crate::faults::Fault;
 use crate::server::{self, Lifeline};
@@ -28,12 +29,14 @@ pub struct Options {
     pub https: SocketAddr,
     /// Where the admin door listens.
     pub admin: SocketAddr,
-    /// Tokens that may do everything; the first has position 0 in the records.
+    /// Tokens for App Maker that may do everything; the first has position 0 in the records.
     pub tokens: Vec<String>,
-    /// The projects that there are.
+    /// App Maker's projects.
     pub projects: Vec<ProjectRef>,
-    /// How the service behaves.
+    /// How App Maker behaves.
     pub behaviour: Behaviour,
+    /// CodeArts Check and IAM.
+    pub codearts: codearts::Setup,
     /// The faults in force.
     pub faults: Vec<Fault>,
     /// Seeds the generator that decides about faults with a rate.
@@ -53,6 +56,7 @@ impl Default for Options {
             tokens: Vec::new(),
             projects: Vec::new(),
             behaviour: Behaviour::default(),
+            codearts: codearts::Setup::default(),
             faults: Vec::new(),
             seed: 0,
             calls_kept: 100_000,
@@ -62,7 +66,7 @@ impl Default for Options {
 
 /// A running simulator. It stops when this is dropped.
 pub struct Simulator {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     stopped: watch::Sender<bool>,
     http: SocketAddr,
     https: SocketAddr,
@@ -75,10 +79,10 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// If an address can't be bound, or an id in `projects` is none.
+    /// If an address can't be bound, or the id of a project or task is none.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options { http, https, admin, tokens, projects, behaviour, faults, seed, calls_kept } = options;
-        let mut state = State::new(seed, calls_kept);
+        let Options { http, https, admin, tokens, projects, behaviour, codearts, faults, seed, calls_kept } = options;
+        let mut state = State::new(CodeArts::new(codearts)?, seed, calls_kept);
         for token in &tokens {
             state.app_maker.tokens.set(token, Access::Allowed);
         }
@@ -136,12 +140,12 @@ impl Simulator {
         format!("http://{}", self.admin)
     }
 
-    /// What goes into a Connection's `endpoint`, without TLS: the base path included.
+    /// What goes into a Connection's `appMaker.endpoint`, without TLS: the base path included.
     pub fn http_endpoint(&self) -> String {
         format!("{}/api/v1", self.http_url())
     }
 
-    /// What goes into a Connection's `endpoint`: the base path included.
+    /// What goes into a Connection's `appMaker.endpoint`: the base path included.
     pub fn https_endpoint(&self) -> String {
         format!("{}/api/v1", self.https_url())
     }
@@ -235,14 +239,14 @@ impl Simulator {
         self.shared.read(|state| state.calls().cloned().collect())
     }
 
-    /// The recorded calls to one project, oldest first.
-    pub fn calls_for(&self, project: &str) -> Vec<Call> {
-        self.shared.read(|state| state.calls_for(project).cloned().collect())
+    /// The recorded calls to one project of App Maker, task of Check, or user of IAM, oldest first.
+    pub fn calls_for(&self, scope: &str) -> Vec<Call> {
+        self.shared.read(|state| state.calls_for(scope).cloned().collect())
     }
 
-    /// The counts of all calls, or of those to one project.
-    pub fn counts(&self, project: Option<&str>) -> Counts {
-        self.shared.read(|state| state.counts(project))
+    /// The counts of all calls, or of those to one project of App Maker, task of Check, or user of IAM.
+    pub fn counts(&self, scope: Option<&str>) -> Counts {
+        self.shared.read(|state| state.counts(scope))
     }
 
     /// Forgets the calls and their counts.

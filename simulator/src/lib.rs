@@ -1,11 +1,11 @@
 //! The remote webhook APIs that Hookwright talks to, played over real HTTP and real TLS on loopback.
 //!
-//! The simulator answers strictly as the vendor's page says (`seeds/project-webhook-api.txt`), and what that page
-//! leaves open is a [`Behaviour`] that a test sets while it runs. It shares no type with the operator: what the two
-//! agree on is only what went over the wire.
+//! The simulator answers strictly as the vendors' pages say (`seeds/project-webhook-api.txt`,
+//! `seeds/check-task-webhook-info.txt`), and what a page leaves open is a [`Behaviour`] or [`codearts::Behaviour`] that a
+//! test sets while it runs. It shares no type with the operator: what the two agree on is only what went over the wire.
 //!
-//! A request walks through these rooms once, in this order. Everything but [`app_maker`] is independent of the API that
-//! is played; another one implements `remote::Remote` in a room of its own, and `state` finds it for a request.
+//! A request walks through these rooms once, in this order. Everything but [`app_maker`] and [`codearts`] is independent
+//! of the API that is played: those implement `remote::Remote`, and `state` finds the one that a path belongs to.
 //!
 //! | room | holds |
 //! |---|---|
@@ -15,6 +15,7 @@
 //! | [`calls`] | the record of every call |
 //! | `remote` | the seam between all of that and an API that is played |
 //! | [`app_maker`] | Akinon App Maker: `routes`, `fields`, `store`, [`Behaviour`], `view` |
+//! | [`codearts`] | CodeArts Check and the IAM before it: `credentials`, `signature`, `check`, `iam`, [`codearts::Behaviour`] |
 //! | [`state`] | all of it under one lock, so that a look is consistent, and a signal at every change |
 //! | `admin` | the admin door: the same as the handle, over HTTP |
 //! | `handle` | [`Simulator`]: start, look, change, wait, stop |
@@ -40,6 +41,7 @@ mod admin;
 pub mod app_maker;
 mod body;
 pub mod calls;
+pub mod codearts;
 mod exchange;
 pub mod faults;
 mod handle;

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Parser;
+use serde::de::DeserializeOwned;
 use serde_json::json;
+use simulator::codearts::{AccessKey, IamUser, Setup};
 use simulator::{Options, ProjectRef, Simulator};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,12 +24,25 @@ struct Arguments {
     /// Where the admin door listens. It asks for no credentials.
     #[arg(long, default_value = "127.0.0.1:0")]
     admin: SocketAddr,
-    /// A bearer token that may do everything; may be repeated.
+    /// A bearer token for App Maker that may do everything; may be repeated.
     #[arg(long = "token")]
     tokens: Vec<String>,
-    /// A project that there is, as ORGANIZATION/PROJECT; may be repeated.
+    /// A project of App Maker that there is, as ORGANIZATION/PROJECT; may be repeated.
     #[arg(long = "project", value_parser = project_ref)]
     projects: Vec<ProjectRef>,
+    /// A token for CodeArts Check that may do everything and never expires; may be repeated.
+    #[arg(long = "check-token")]
+    check_tokens: Vec<String>,
+    /// An access key for CodeArts Check, as {"access_key", "secret_key", "project_id", "security_token"?} in JSON; may be
+    /// repeated.
+    #[arg(long = "access-key", value_parser = from_json::<AccessKey>)]
+    access_keys: Vec<AccessKey>,
+    /// A user of IAM, as {"domain", "user", "password", "project"} in JSON; may be repeated.
+    #[arg(long = "iam-user", value_parser = from_json::<IamUser>)]
+    users: Vec<IamUser>,
+    /// A task of CodeArts Check that there is, without channels; may be repeated.
+    #[arg(long = "task")]
+    tasks: Vec<String>,
     /// Writes the CA's certificate (PEM) to this file before the addresses are printed.
     #[arg(long)]
     ca_out: Option<PathBuf>,
@@ -37,6 +52,10 @@ struct Arguments {
     /// Stops when stdin ends, so that it can't outlive the process that started it.
     #[arg(long)]
     exit_with_stdin: bool,
+}
+
+fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 fn project_ref(text: &str) -> Result<ProjectRef, String> {
@@ -50,16 +69,35 @@ fn project_ref(text: &str) -> Result<ProjectRef, String> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Arguments { http, https, admin, tokens, projects, ca_out, seed, exit_with_stdin } = Arguments::parse();
+    let Arguments {
+        http,
+        https,
+        admin,
+        tokens,
+        projects,
+        check_tokens,
+        access_keys,
+        users,
+        tasks,
+        ca_out,
+        seed,
+        exit_with_stdin,
+    } = Arguments::parse();
     // Before listening: a signal that comes as soon as the addresses are known must not be missed.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let options = Options { http, https, admin, tokens, projects, seed, ..Options::default() };
+    let codearts = Setup { tokens: check_tokens, access_keys, users, tasks, ..Setup::default() };
+    let options = Options { http, https, admin, tokens, projects, codearts, seed, ..Options::default() };
     let simulator = Simulator::start(options).await?;
     if let Some(path) = ca_out {
         std::fs::write(&path, simulator.ca_pem()).with_context(|| format!("writing {}", path.display()))?;
     }
-    let addresses =
-        json!({ "http": simulator.http_url(), "https": simulator.https_url(), "admin": simulator.admin_url() });
+    let addresses = json!({
+        "http": simulator.http_url(),
+        "https": simulator.https_url(),
+        "admin": simulator.admin_url(),
+        "check": simulator.check_endpoint(),
+        "iam": simulator.iam_endpoint(),
+    });
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{addresses}").and_then(|()| stdout.flush()).context("printing the addresses")?;
 

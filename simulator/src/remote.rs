@@ -10,11 +10,14 @@ use serde_json::Value;
 /// Larger than any webhook; it only keeps a runaway client from filling the memory.
 const REQUEST_BODY_LIMIT: usize = 1024 * 1024;
 
-/// One request, read to its end.
+/// One request, read to its end. Path, query and body are the bytes that were sent: a signature covers those.
+#[derive(Clone)]
 pub(crate) struct ApiRequest {
     pub(crate) method: Method,
     pub(crate) path: String,
+    pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// The body, if it is JSON.
     pub(crate) json: Option<Value>,
 }
@@ -25,7 +28,18 @@ impl ApiRequest {
         let (head, body) = request.into_parts();
         let body = Limited::new(body, REQUEST_BODY_LIMIT).collect().await.ok()?.to_bytes();
         let json = serde_json::from_slice(&body).ok();
-        Some(Self { method: head.method, path: head.uri.path().to_owned(), headers: head.headers, json })
+        let (path, query) = (head.uri.path().to_owned(), head.uri.query().map(str::to_owned));
+        Some(Self { method: head.method, path, query, headers: head.headers, body, json })
+    }
+
+    /// Whether the body is said to be JSON.
+    pub(crate) fn says_json(&self) -> bool {
+        let essence = self
+            .headers
+            .get("content-type")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next());
+        essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
     }
 
     /// The token of `Authorization: Bearer <token>` (the seed: "Bearer authentication header of the form Bearer
@@ -40,13 +54,22 @@ impl ApiRequest {
 /// are filtered.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Target {
-    /// What is asked for in the API's own terms: `list`, `create`, `get`, `update`, `delete`; `unknown` for no route.
+    /// What is asked for in the API's own terms; `unknown` for no route.
     pub(crate) operation: &'static str,
     pub(crate) organization: Option<String>,
     pub(crate) project: Option<String>,
     pub(crate) resource: Option<String>,
-    /// The position at which the token was added. The token itself is never recorded.
+    /// The position at which the credential was added. The credential itself is never recorded.
     pub(crate) token: Option<usize>,
+    /// The body as it may be recorded: the request's own JSON, without a password.
+    pub(crate) body: Option<Value>,
+}
+
+impl Target {
+    /// What the request is counted under: its project, or where the API knows none, its resource.
+    pub(crate) fn scope(&self) -> Option<&str> {
+        self.project.as_deref().or(self.resource.as_deref())
+    }
 }
 
 /// What an API answers to one request when nothing goes wrong on the way.
@@ -79,4 +102,7 @@ pub(crate) trait Remote {
 
     /// Carries the request out, and answers.
     fn answer(&mut self, request: &ApiRequest) -> Reply;
+
+    /// What the API says with a status that a fault asks for, in its own error shape.
+    fn failure(&self, request: &ApiRequest, status: StatusCode) -> Reply;
 }

@@ -3,23 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hyper::StatusCode;
 use tokio::sync::watch;
 
 use crate::app_maker::{AppMaker, Webhook};
 use crate::calls::{Call, CallLog, Counts, Outcome, Ticket};
+use crate::codearts::{self, Channel, CodeArts};
 use crate::faults::{FaultPlan, Verdict};
 use crate::remote::{ApiRequest, Remote, Reply};
 
 /// Everything the simulator knows at one moment. Tests get it in [`crate::Simulator::wait_until`].
 pub struct State {
     pub(crate) app_maker: AppMaker,
+    pub(crate) codearts: CodeArts,
     pub(crate) calls: CallLog,
     pub(crate) faults: FaultPlan,
 }
 
 impl State {
-    pub(crate) fn new(seed: u64, calls_kept: usize) -> Self {
-        Self { app_maker: AppMaker::new(), calls: CallLog::new(calls_kept), faults: FaultPlan::new(seed) }
+    pub(crate) fn new(codearts: CodeArts, seed: u64, calls_kept: usize) -> Self {
+        Self { app_maker: AppMaker::new(), codearts, calls: CallLog::new(calls_kept), faults: FaultPlan::new(seed) }
     }
 
     /// The recorded calls, oldest first.
@@ -27,14 +30,14 @@ impl State {
         self.calls.iter()
     }
 
-    /// The recorded calls to one project, oldest first.
-    pub fn calls_for(&self, project: &str) -> impl DoubleEndedIterator<Item = &Call> {
-        self.calls.iter().filter(move |call| call.is_for(project))
+    /// The recorded calls to one project of App Maker, task of Check, or user of IAM, oldest first.
+    pub fn calls_for(&self, scope: &str) -> impl DoubleEndedIterator<Item = &Call> {
+        self.calls.iter().filter(move |call| call.is_for(scope))
     }
 
-    /// The counts of all calls, or of those to one project.
-    pub fn counts(&self, project: Option<&str>) -> Counts {
-        self.calls.counts(project)
+    /// The counts of all calls, or of those to one project of App Maker, task of Check, or user of IAM.
+    pub fn counts(&self, scope: Option<&str>) -> Counts {
+        self.calls.counts(scope)
     }
 
     /// The webhooks of a project in full truth, oldest first; empty if there is no such project.
@@ -47,6 +50,11 @@ impl State {
         self.app_maker.webhook_count(project)
     }
 
+    /// The notification channels of a task of Check in full truth, oldest first; empty if there is no such task.
+    pub fn channels(&self, task: &str) -> Vec<Channel> {
+        self.codearts.tasks.channels(task).map(<[_]>::to_vec).unwrap_or_default()
+    }
+
     /// How often each fault was injected, by its id and, as `kind/<kind>`, by its kind.
     pub fn injected(&self) -> BTreeMap<String, u64> {
         self.faults.injected()
@@ -54,7 +62,7 @@ impl State {
 
     /// Records that a request has come in, and decides which faults hit it.
     pub(crate) fn admit(&mut self, request: &ApiRequest) -> (Ticket, Verdict) {
-        let target = self.remote_for(request).target(request);
+        let target = self.remote_of(request).target(request);
         let verdict = self.faults.decide(request, &target);
         let ticket = self.calls.begin(request, target, verdict.ids.clone());
         (ticket, verdict)
@@ -62,7 +70,7 @@ impl State {
 
     /// Lets the API carry a request out, now, whether or not anybody hears the answer.
     pub(crate) fn apply(&mut self, ticket: &Ticket, request: &ApiRequest) -> Reply {
-        let reply = self.remote_for(request).answer(request);
+        let reply = self.remote_of_mut(request).answer(request);
         if reply.effect {
             self.calls.took_effect(ticket);
         }
@@ -75,14 +83,23 @@ impl State {
         self.calls.landed(ticket, reply.status.as_u16());
     }
 
+    /// What the API says with a status that a fault asks for.
+    pub(crate) fn failure(&self, request: &ApiRequest, status: StatusCode) -> Reply {
+        self.remote_of(request).failure(request, status)
+    }
+
     /// Records how a call ended.
     pub(crate) fn finish(&mut self, ticket: &Ticket, outcome: Outcome) {
         self.calls.finish(ticket, outcome);
     }
 
-    /// The API that a request belongs to. There is one so far.
-    fn remote_for(&mut self, _request: &ApiRequest) -> &mut dyn Remote {
-        &mut self.app_maker
+    /// The API that a request belongs to. Their paths do not meet, so all of them share the listeners.
+    fn remote_of(&self, request: &ApiRequest) -> &dyn Remote {
+        if codearts::owns(&request.path) { &self.codearts } else { &self.app_maker }
+    }
+
+    fn remote_of_mut(&mut self, request: &ApiRequest) -> &mut dyn Remote {
+        if codearts::owns(&request.path) { &mut self.codearts } else { &mut self.app_maker }
     }
 }
 

@@ -66,13 +66,20 @@ pub(crate) fn effect(strike: Option<&FaultKind>) -> Effect {
     }
 }
 
-/// The end of the exchange. `reply` is the API's own, if the request was carried out by now.
-pub(crate) fn ending(strike: Option<FaultKind>, reply: Option<Reply>) -> Ending {
+/// The end of the exchange. `reply` is the API's own, if the request was carried out by now; `failure` is what the API
+/// says with a status.
+pub(crate) fn ending(
+    strike: Option<FaultKind>,
+    reply: Option<Reply>,
+    failure: impl FnOnce(StatusCode) -> Reply,
+) -> Ending {
     let reply = reply.unwrap_or_else(|| Reply::json(StatusCode::OK, Bytes::new()));
     match strike {
         None | Some(FaultKind::Latency { .. }) => Ending::Answer(honest(reply)),
         Some(FaultKind::Status { code, body, retry_after, applied: _ }) => {
-            Ending::Answer(status(code, body, retry_after.as_ref()))
+            // A code that HTTP does not know can only come from a test's own mistake; 500 shows it plainly.
+            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Ending::Answer(failed(failure(status), body, retry_after.as_ref()))
         }
         Some(FaultKind::Reset { applied: _ }) => Ending::Reset,
         Some(FaultKind::Timeout { applied: _, hold_ms }) => Ending::Hold(hold_ms.map(Duration::from_millis)),
@@ -112,6 +119,7 @@ fn distorted(reply: Reply, distort: impl FnOnce(Bytes) -> AnswerBody) -> Respons
     let status = if reply.status == StatusCode::NO_CONTENT { StatusCode::OK } else { reply.status };
     let mut response = json_response(distort(reply.body.unwrap_or_else(|| Bytes::from_static(b"{}"))));
     *response.status_mut() = status;
+    response.headers_mut().extend(reply.headers);
     response
 }
 
@@ -135,24 +143,17 @@ fn reshaped(shape: Shape, body: &Bytes) -> Bytes {
     Bytes::from(value.to_string())
 }
 
-fn status(code: u16, body: Option<Value>, retry_after: Option<&RetryAfter>) -> Response<AnswerBody> {
-    // A code that HTTP does not know can only come from a test's own mistake; 500 shows it plainly.
-    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+/// The API's failure, with the body that the fault asks for in the place of its own.
+fn failed(failure: Reply, body: Option<Value>, retry_after: Option<&RetryAfter>) -> Response<AnswerBody> {
     let mut response = match body {
-        None => {
-            let name = status.canonical_reason().unwrap_or("Injected").replace(' ', "");
-            json_response(body::whole(Bytes::from(
-                json!({"name": format!("{name}Error"), "message": "injected by a fault"}).to_string(),
-            )))
-        }
+        None => honest(failure),
         Some(Value::String(text)) => {
-            let mut response = Response::new(body::whole(Bytes::from(text)));
+            let mut response = honest(Reply { body: Some(Bytes::from(text)), ..failure });
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             response
         }
-        Some(value) => json_response(body::whole(Bytes::from(value.to_string()))),
+        Some(value) => honest(Reply { body: Some(Bytes::from(value.to_string())), ..failure }),
     };
-    *response.status_mut() = status;
     if let Some(value) = retry_after.and_then(retry_after_value) {
         response.headers_mut().insert(header::RETRY_AFTER, value);
     }

@@ -21,7 +21,7 @@ impl Fields {
     /// Reads a body. Every field has the type that the page gives it; a field that the page does not list is refused
     /// rather than ignored, so that a client that invents one finds out.
     pub(super) fn read(request: &ApiRequest) -> Result<Self, Refusal> {
-        if !is_json(request) {
+        if !request.says_json() {
             return Err(Refusal::unsupported_media_type());
         }
         let Some(Value::Object(object)) = &request.json else {
@@ -52,15 +52,6 @@ impl Fields {
 /// The value of a field that POST requires (the seed: name, url and events are `Required`).
 pub(super) fn required<T>(key: &str, value: Option<T>) -> Result<T, Refusal> {
     value.ok_or_else(|| must(key, "be given"))
-}
-
-fn is_json(request: &ApiRequest) -> bool {
-    let essence = request
-        .headers
-        .get("content-type")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// An empty text counts as none: a required name or URL that says nothing is not given.

@@ -105,8 +105,9 @@ impl Refusal {
 impl Remote for AppMaker {
     fn target(&self, request: &ApiRequest) -> Target {
         let token = request.bearer().and_then(|token| self.tokens.find(token)).map(|(position, _)| position);
+        let body = request.json.clone();
         let Some(route) = Route::parse(&request.path) else {
-            return Target { operation: "unknown", token, ..Target::default() };
+            return Target { operation: "unknown", token, body, ..Target::default() };
         };
         Target {
             operation: route.operation(&request.method).unwrap_or("unknown"),
@@ -114,11 +115,18 @@ impl Remote for AppMaker {
             project: Some(route.project.to_owned()),
             resource: route.webhook.map(str::to_owned),
             token,
+            body,
         }
     }
 
     fn answer(&mut self, request: &ApiRequest) -> Reply {
         self.route(request).unwrap_or_else(Refusal::into_reply)
+    }
+
+    fn failure(&self, _request: &ApiRequest, status: StatusCode) -> Reply {
+        let name = status.canonical_reason().unwrap_or("Injected").replace(' ', "");
+        let body = json!({ "name": format!("{name}Error"), "message": "injected by a fault" });
+        Reply::json(status, Bytes::from(body.to_string()))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod admin;
 mod bench;
+mod codearts;
 mod console;
 mod faults_body;
 mod faults_connection;

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -60,6 +60,39 @@ async fn it_prints_its_addresses_writes_its_ca_and_serves_its_project() {
     let fetched = client.get(format!("{}/ca", program.url("admin"))).send().await.unwrap();
     assert_eq!(fetched.text().await.unwrap(), ca);
     program.child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn it_plays_check_and_iam_with_the_credentials_and_tasks_it_is_given() {
+    let ca_out = std::env::temp_dir().join(format!("simulator-ca-check-{}.pem", std::process::id()));
+    let user = r#"{"domain": "d", "user": "u", "password": "p", "project": "r"}"#;
+    let key = r#"{"access_key": "AK", "secret_key": "SK", "project_id": "p"}"#;
+    let arguments = ["--ca-out", ca_out.to_str().unwrap(), "--check-token", "t", "--task", "own", "--iam-user", user];
+    let mut program = start(&[arguments.as_slice(), &["--access-key", key]].concat()).await;
+    let client = client(&std::fs::read_to_string(&ca_out).unwrap());
+    std::fs::remove_file(&ca_out).unwrap();
+    let ask = async |token: &str| {
+        let url = format!("{}/v4/tasks/own/task-webhook-info", program.url("check"));
+        client.get(url).header("X-Auth-Token", token).send().await.unwrap().status().as_u16()
+    };
+    let exchange = json!({"auth": {
+        "identity": {"methods": ["password"],
+            "password": {"user": {"name": "u", "password": "p", "domain": {"name": "d"}}}},
+        "scope": {"project": {"name": "r"}}
+    }});
+    let answer = client.post(format!("{}/v3/auth/tokens", program.url("iam"))).json(&exchange).send().await.unwrap();
+    let issued = answer.headers()["x-subject-token"].to_str().unwrap().to_owned();
+    assert_eq!((ask("t").await, ask(&issued).await, ask("x").await), (200, 200, 401));
+    program.child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn it_refuses_credentials_that_are_none() {
+    for argument in ["--access-key", "--iam-user"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_simulator")).args([argument, "{}"]).output().await.unwrap();
+        assert!(!output.status.success());
+        assert!(String::from_utf8_lossy(&output.stderr).contains("missing field"));
+    }
 }
 
 #[tokio::test]

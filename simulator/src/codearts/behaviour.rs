@@ -129,7 +129,8 @@ pub enum Unauthorized {
     /// The service, with the page's `CC.00000003`.
     #[default]
     Service,
-    /// The gateway before it, with `APIG.0301` and the id of the request; its message repeats an unknown access key.
+    /// The gateway before it, with `APIG.0301` and the id of the request. As the vendor's, its message repeats an access key
+    /// that is unknown, and the headers of a request that is signed wrongly, a security token among them.
     Gateway,
 }
 

@@ -80,8 +80,16 @@ async fn a_wrong_secret_key_is_refused() {
     let (rig, key) = rig_with_key(false).await;
     let signer = Signer::new(&AccessKey { secret_key: "guessed".into(), ..key });
     assert_eq!(signer.send(&rig).await, expired());
-    assert_eq!(flaw(&rig, &signer).await, "verify aksk signature fail");
+    assert!(flaw(&rig, &signer).await.starts_with("verify aksk signature fail, canonicalRequest:GET|"));
     assert_eq!(rig.last_call().token, Some(1), "the record tells whose key it was");
+}
+
+#[tokio::test]
+async fn the_gateway_repeats_the_security_token_of_a_request_that_is_signed_wrongly() {
+    let (rig, key) = rig_with_key(true).await;
+    let signer = Signer::new(&AccessKey { secret_key: "guessed".into(), ..key.clone() });
+    let said = flaw(&rig, &signer).await;
+    assert!(said.contains(&format!("|x-security-token:{}|", key.security_token.unwrap())), "{said}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! whether it still may, [`http`] makes the call within its bounds, and [`error`] is what came of it if nothing good did.
 
 pub mod app_maker;
+pub mod codearts;
 pub mod error;
 pub mod gate;
 pub mod http;

@@ -1,0 +1,3 @@
+//! Huawei Cloud CodeArts: the services behind a `codeArts` connection.
+
+pub mod signer;

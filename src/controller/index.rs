@@ -2,7 +2,7 @@
 //! The watch feeds it before it triggers a pass, so a decision never misses an older object that was already seen.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::ResourceExt;
 
@@ -86,7 +86,7 @@ struct Entry {
     age: Age,
     connection: ConnectionKey,
     project: Option<ProjectId>,
-    name: String,
+    name: Arc<str>,
     marker: Marker,
     recorded: Option<WebhookId>,
     pinned: Option<WebhookId>,
@@ -128,11 +128,12 @@ struct Undecided {
 #[derive(Default)]
 struct Maps {
     entries: HashMap<ObjectKey, Entry>,
-    by_webhook: HashMap<WebhookId, HashSet<ObjectKey>>,
+    /// Nearly always one.
+    by_webhook: HashMap<WebhookId, Vec<ObjectKey>>,
     by_marker: HashMap<Marker, ObjectKey>,
     by_connection: BTreeMap<ConnectionKey, HashSet<ObjectKey>>,
     /// Those that are creating or wishing, by project and display name.
-    contested: HashMap<(ProjectId, String), HashSet<ObjectKey>>,
+    contested: HashMap<(ProjectId, Arc<str>), HashSet<ObjectKey>>,
     undecided: HashMap<(ConnectionKey, ProjectId), Undecided>,
     conflicted: HashSet<ObjectKey>,
     endpoints: HashMap<ConnectionKey, String>,
@@ -262,7 +263,7 @@ impl Index {
             age: age(object),
             connection: ConnectionKey::of(&spec.connection_ref, &key.namespace),
             project: spec.project_id.parse().ok(),
-            name: spec.name.clone().unwrap_or_else(|| key.name.to_string()),
+            name: spec.name.as_deref().map_or_else(|| key.name.clone(), Arc::from),
             marker: Marker::of(&self.cluster, key),
             recorded,
             pinned: spec.webhook_id.as_deref().and_then(|id| id.parse().ok()).filter(|_| claims),
@@ -283,13 +284,20 @@ impl Index {
 
 impl Maps {
     /// Whether it is the first user of its connection.
-    fn insert(&mut self, key: ObjectKey, entry: Entry) -> bool {
+    fn insert(&mut self, key: ObjectKey, mut entry: Entry) -> bool {
+        // All users of a connection share its key.
+        if let Some((shared, _)) = self.by_connection.get_key_value(&entry.connection) {
+            entry.connection = shared.clone();
+        }
         // What status records needs no reservation any more.
         if let Some(id) = entry.recorded.filter(|id| self.adopting.get(id) == Some(&key)) {
             self.adopting.remove(&id);
         }
         for id in [entry.recorded, entry.pinned].into_iter().flatten() {
-            self.by_webhook.entry(id).or_default().insert(key.clone());
+            let claimants = self.by_webhook.entry(id).or_default();
+            if !claimants.contains(&key) {
+                claimants.push(key.clone());
+            }
         }
         if let (true, Some(project)) = (entry.creating || entry.wishing, entry.project) {
             self.contested.entry((project, entry.name.clone())).or_default().insert(key.clone());
@@ -315,7 +323,12 @@ impl Maps {
     fn remove(&mut self, key: &ObjectKey) -> Option<Entry> {
         let entry = self.entries.remove(key)?;
         for id in [entry.recorded, entry.pinned].into_iter().flatten() {
-            drop_from(&mut self.by_webhook, &id, key);
+            if let Some(claimants) = self.by_webhook.get_mut(&id) {
+                claimants.retain(|claimant| claimant != key);
+                if claimants.is_empty() {
+                    self.by_webhook.remove(&id);
+                }
+            }
         }
         if let Some(project) = entry.project {
             drop_from(&mut self.contested, &(project, entry.name.clone()), key);
@@ -383,7 +396,7 @@ impl RivalsOf<'_> {
     fn contesting(&self, name: &str, is_so: impl Fn(&Entry, &Entry) -> bool) -> Option<ObjectKey> {
         let maps = self.index.lock();
         let me = maps.entries.get(&self.me)?;
-        let keys = maps.contested.get(&(self.project, name.to_owned()))?;
+        let keys = maps.contested.get(&(self.project, name.into()))?;
         let is_so = |key: &&ObjectKey| {
             maps.entries.get(*key).is_some_and(|entry| self.is_rival(&maps, key, entry) && is_so(entry, me))
         };

@@ -22,9 +22,10 @@ use super::context::{Context, Listed};
 use super::index::{User, object_key};
 use super::sources::{SourceKey, SourceKind, lock};
 use crate::api::connection::{ClusterConnection, Connection};
-use crate::api::project_webhook::ProjectWebhook;
-use crate::api::{CORRECT_DRIFT_REQUESTED_AT, GROUP, RECONCILE_REQUESTED_AT};
+use crate::api::project_webhook::{Ownership, ProjectWebhook};
+use crate::api::{CORRECT_DRIFT_REQUESTED_AT, CREATING, GROUP, RECONCILE_REQUESTED_AT};
 use crate::domain::ids::ObjectKey;
+use crate::domain::intent::Creating;
 
 /// A stream of what happens to the objects of one kind in one scope, and the store it feeds.
 pub struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
@@ -68,8 +69,15 @@ fn prune<K: ResourceExt>(object: &mut K) {
     }
 }
 
-/// Room that deserializing leaves for more: most of these lists have one entry.
+/// Drops what no pass over a ProjectWebhook needs: room that deserializing leaves in lists, and an intent that is over.
 pub fn slim(object: &mut ProjectWebhook) {
+    let owned = object.status.as_ref().filter(|status| status.ownership.is_some_and(|o| o != Ownership::Observed));
+    let recorded = owned.and_then(|status| status.webhook_id.as_deref()?.parse().ok());
+    object.metadata.annotations.take_if(|annotations| {
+        annotations
+            .retain(|name, text| name != CREATING || !Creating::parse(text).is_some_and(|c| c.is_over(recorded)));
+        annotations.is_empty()
+    });
     object.spec.headers.shrink_to_fit();
     object.spec.events.shrink_to_fit();
     let Some(status) = &mut object.status else { return };

@@ -61,6 +61,14 @@ impl Creating {
     }
 }
 
+impl Creating {
+    /// Whether nothing needs this any more, because status names what that creation, or a later one, came to.
+    #[must_use]
+    pub fn is_over(&self, recorded: Option<WebhookId>) -> bool {
+        recorded.is_some() && self.after != recorded && !self.replaces
+    }
+}
+
 /// What the object itself says about writes that may have happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Intent {
@@ -100,6 +108,21 @@ mod tests {
         assert_eq!(Creating::parse(&creating.to_annotation()), Some(creating));
         assert_eq!(Creating::parse("yes"), None);
         assert_eq!(Creating::parse(r#"{"candidates":["../x"]}"#), None);
+    }
+
+    #[test]
+    fn what_is_over_says_the_same_as_no_annotation() {
+        for (after, replaces) in [(None, false), (Some(id(1)), false), (None, true), (Some(id(1)), true)] {
+            let creating = Creating { after, replaces, ..Creating::default() };
+            for recorded in [None, Some(id(1)), Some(id(2))] {
+                let with = Intent { held: true, creating: Some(creating.clone()) };
+                let without = Intent { held: true, creating: None };
+                let same = with.is_open(recorded) == without.is_open(recorded)
+                    && with.is_replaced(id(1)) == without.is_replaced(id(1));
+                assert!(same || !creating.is_over(recorded), "{creating:?} {recorded:?}");
+            }
+        }
+        assert!(Creating::default().is_over(Some(id(1))));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It makes creation idempotent: after a crash, a timeout or a restore, the LIST shows our own webhook.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -18,9 +19,9 @@ pub const RESERVED_PREFIX: &str = "x-hookwright-";
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClusterId(pub String);
 
-/// A keyless hash of cluster id, namespace and name. It is no secret: it names an owner, it proves nothing.
+/// A keyless hash of cluster id, namespace and name. It is no secret: it names an owner, it proves nothing. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Marker(String);
+pub struct Marker(Arc<str>);
 
 impl Marker {
     /// The marker of an object of this cluster.
@@ -33,13 +34,13 @@ impl Marker {
             hash.update(part.as_bytes());
         }
         let digest = hash.finalize();
-        Self(digest[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(digest[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
     }
 
     /// A marker as a remote shows it.
     #[must_use]
     pub fn shown(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 
     /// The header's value.

@@ -145,6 +145,14 @@ impl Memory {
         self.unclear_creations = 0;
     }
 
+    /// Whether a process that remembers nothing would decide the same, once status says that the object is Synced.
+    #[must_use]
+    pub fn is_forgettable(&self) -> bool {
+        let nothing_counted = self.corrections.is_empty() && self.stopped_at.is_empty() && !self.replaced;
+        let nothing_awaited = self.creation == Creation::Settled && self.last_update.is_none();
+        nothing_counted && nothing_awaited && self.unseen_creations == 0 && self.contested_since.is_none()
+    }
+
     /// Whether a webhook that nobody claims may be what a POST of ours made. `open` is
     /// [`super::intent::Intent::is_open`]: once status names the webhook, that creation has ended.
     pub const fn is_outstanding(&mut self, open: bool) -> bool {

@@ -150,6 +150,7 @@ impl World {
             let view = View { webhooks: &webhooks, begun, looked_up, gone: &gone };
             let planned = plan(&case, &desired, &view, &Others { objects: &self.objects, me: i }, &mut memory, TIMING);
             let recurring = memory.recurring();
+            let forgettable = memory.is_forgettable();
             self.objects[i].memory.decisions = Some(memory);
             if let Some(rival) = self.reserve(i, &case, &planned) {
                 let refusal = Refusal::person(Reason::Conflict, format!("claimed by {rival}"));
@@ -171,6 +172,9 @@ impl World {
                         ownership,
                         differences: rest.differences.clone(),
                     });
+                    if rest.reason == Reason::Synced && forgettable {
+                        self.objects[i].memory.decisions = None;
+                    }
                     let basis = Some(case.basis);
                     let (reason, message) = (rest.reason, rest.message);
                     let outcome = Outcome { reason, message, finding, basis, recurring: Some(recurring), wrote };

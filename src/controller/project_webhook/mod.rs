@@ -83,8 +83,8 @@ impl Observed {
 /// What is remembered between passes.
 #[derive(Default)]
 pub struct Remembered {
-    /// What decisions need; absent until the first decision.
-    decisions: Option<Memory>,
+    /// What decisions need; absent until the first decision, and again at rest.
+    decisions: Option<Box<Memory>>,
     /// A LIST has to have begun by then to show our last write.
     look_after: Moment,
     /// The intent as this process last wrote it, until the cache shows it.
@@ -193,7 +193,12 @@ impl Kind for ProjectWebhookKind {
             Plan::Write(write) => Step::Write(write),
             Plan::Rest(rest) => {
                 pass.again = Some(rest.again.unwrap_or_else(|| resolved.project.until_due(pass.context.clock.now())));
-                Step::Rest(outcome(rest, case.basis, memory, wrote))
+                let outcome = outcome(rest, case.basis, memory, wrote);
+                // Of most objects nothing has to be remembered, and they are many.
+                if outcome.reason == Reason::Synced && memory.is_forgettable() {
+                    pass.memory.decisions = None;
+                }
+                Step::Rest(outcome)
             }
         }
     }
@@ -294,7 +299,7 @@ fn decisions<'a>(remembered: &'a mut Remembered, case: &Case, now: Moment, objec
         let observed = object.status.as_ref().map(|status| status.observed_generation);
         let unchanged = observed == object.metadata.generation && !case.is_rotated();
         let counts = if unchanged { counts } else { BTreeMap::new() };
-        Memory::first_met(now, case.intent.is_open(case.owned_id()), counts, case.basis.clone())
+        Box::new(Memory::first_met(now, case.intent.is_open(case.owned_id()), counts, case.basis.clone()))
     })
 }
 

@@ -150,6 +150,9 @@ impl<K: Kind> Driver<K> {
             self.context.metrics.object_reason(K::KIND, record.reason, None);
         }
         K::forget(&self.context, &key);
+        if let Some(next) = self.lanes.gone(&K::connection(object)) {
+            self.context.triggers.user(K::user(next));
+        }
     }
 }
 

@@ -16,6 +16,14 @@ struct Lane {
     queued: HashSet<ObjectKey>,
 }
 
+impl Lane {
+    fn next(&mut self) -> Option<ObjectKey> {
+        let next = self.waiting.pop_front()?;
+        self.queued.remove(&next);
+        Some(next)
+    }
+}
+
 /// The places of one kind's passes.
 pub struct Lanes {
     places: usize,
@@ -56,14 +64,16 @@ impl Lanes {
         let mut lanes = lock(&self.lanes);
         let lane = lanes.get_mut(connection)?;
         lane.running = lane.running.saturating_sub(1);
-        let next = lane.waiting.pop_front();
-        if let Some(next) = &next {
-            lane.queued.remove(next);
-        }
+        let next = lane.next();
         if lane.running == 0 && lane.waiting.is_empty() && next.is_none() {
             lanes.remove(connection);
         }
         next
+    }
+
+    /// An object is gone, perhaps one that was handed out: then nobody would hand out the next one. Returns that.
+    pub fn gone(&self, connection: &ConnectionKey) -> Option<ObjectKey> {
+        lock(&self.lanes).get_mut(connection)?.next()
     }
 }
 
@@ -98,6 +108,17 @@ mod tests {
         assert!(lanes.enter(&one, &object("a"), false));
         assert!(!lanes.enter(&one, &object("b"), false) && !lanes.enter(&one, &object("c"), true));
         assert_eq!((lanes.leave(&one), lanes.leave(&one)), (Some(object("c")), Some(object("b"))));
+    }
+
+    #[test]
+    fn the_turn_of_one_that_is_gone_is_not_lost() {
+        let lanes = Lanes::new(2);
+        let one = connection("one");
+        assert!(lanes.enter(&one, &object("a"), false));
+        assert!(!lanes.enter(&one, &object("gone"), false) && !lanes.enter(&one, &object("c"), false));
+        assert_eq!(lanes.leave(&one), Some(object("gone")));
+        assert_eq!(lanes.gone(&one), Some(object("c")));
+        assert_eq!(lanes.gone(&one), None);
     }
 
     #[test]

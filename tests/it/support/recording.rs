@@ -21,14 +21,20 @@ impl World {
     pub async fn record(&self) -> Recording {
         let list = self.webhooks().list(&ListParams::default()).await.expect("a list");
         let from = list.metadata.resource_version.expect("a version");
-        let events = self.webhooks().watch(&WatchParams::default(), &from).await.expect("a watch");
         let versions = Arc::<Mutex<Vec<ProjectWebhook>>>::default();
-        let kept = Arc::clone(&versions);
+        let (api, kept, mut from) = (self.webhooks(), Arc::clone(&versions), from);
         let task = tokio::spawn(async move {
-            let mut events = events.boxed();
-            while let Ok(Some(event)) = events.try_next().await {
-                if let WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) = event {
-                    kept.lock().unwrap().push(object);
+            // An API server ends the watch of a client that is slow; the next one goes on where it ended.
+            loop {
+                let events = api.watch(&WatchParams::default(), &from).await.expect("a watch");
+                let mut events = events.boxed();
+                while let Ok(Some(event)) = events.try_next().await {
+                    if let WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) =
+                        event
+                    {
+                        from = object.resource_version().expect("a version");
+                        kept.lock().unwrap().push(object);
+                    }
                 }
             }
         });

@@ -168,7 +168,8 @@ impl Project {
         clock: &Clock,
     ) -> Result<Arc<Snapshot>, NoList> {
         let mut state = self.state.lock().await;
-        if let Some(latest) = state.latest.as_ref().filter(|latest| latest.begun >= begun_after) {
+        // After one that failed, an older one is no answer: it would make Ready again what nobody could look at.
+        if let Some(latest) = state.latest.as_ref().filter(|l| l.begun >= begun_after && state.failed.is_none()) {
             return Ok(Arc::clone(latest));
         }
         // A new Secret or endpoint deserves a new try; anybody else would only add load.
@@ -230,9 +231,11 @@ impl Project {
         Writing(Arc::clone(self))
     }
 
-    /// Forgets a failure: a person asks for a new try.
+    /// Lets a failure stand no longer: a person asks for a new try.
     pub async fn retry_now(&self) {
-        self.state.lock().await.failed = None;
+        if let Some(failure) = &mut self.state.lock().await.failed {
+            failure.until = Moment::default();
+        }
     }
 
     /// The begin that a periodic look needs: if the timer is due, that moment, and the timer is wound up again. The

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, Options, Outcome, ProjectRef, RetryAfter, Simulator, State, WebhookEdit};
 use tokio::net::TcpListener;
 
-use crate::support::{TOKEN, World, is_ready, of_project, ready_reason, status};
+use crate::support::{TOKEN, World, is_ready, of_project, passes, ready_reason, status};
 
 /// `per_project` objects in each of these projects, named after their place.
 fn spread(projects: &[ProjectRef], per_project: usize, spec: &Value) -> Vec<(String, Value)> {
@@ -23,12 +23,6 @@ fn spread(projects: &[ProjectRef], per_project: usize, spec: &Value) -> Vec<(Str
 
 fn projects(sim: &Simulator, count: usize) -> Vec<ProjectRef> {
     (0..count).map(|_| sim.new_project()).collect()
-}
-
-/// How many passes over ProjectWebhooks the metrics tell of.
-fn passes(metrics: &str) -> u64 {
-    let counts = metrics.lines().filter(|line| line.contains("_passes_total") && line.contains("ProjectWebhook"));
-    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
 /// Passes of one connection that can be under way at the same time: all places but those of one more lane.

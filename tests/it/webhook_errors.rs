@@ -2,10 +2,11 @@
 
 use hookwright::api::connection::Connection;
 use kube::Api;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, RetryAfter, Shape};
 
-use crate::support::{World, assert_calls, assert_writes, condition, message, ready_reason, rendered, status};
+use crate::support::{World, assert_calls, assert_writes, condition, message, passes, ready_reason, rendered, status};
 
 fn answer(code: u16, body: Value) -> Fault {
     Fault::new(FaultKind::Status { code, body: Some(body), retry_after: None, applied: false })
@@ -179,4 +180,24 @@ async fn an_update_of_what_vanished_in_between_creates_it_again() {
     world.console_edit(&id, simulator::WebhookEdit { active: Some(false), ..Default::default() });
     assert!(crate::support::is_ready(&world.pass("builds").await));
     assert_writes(&world, &["PATCH active", "PATCH active"]);
+}
+
+#[tokio::test]
+async fn what_was_seen_before_a_look_that_failed_makes_nothing_ready_again() {
+    let world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    let limited =
+        FaultKind::Status { code: 429, body: None, retry_after: Some(RetryAfter::Seconds(200)), applied: false };
+    world.sim.add_fault(Fault::new(limited).methods(["GET"]));
+    world.annotate("builds", "hookwright.dev/reconcile-requested-at", "now").await;
+    world.wait_reason("builds", "RateLimited").await;
+    // Whatever happens to the connection has its users looked at; none of them has another LIST.
+    for n in 1..=3 {
+        let before = passes(&world.metrics().await);
+        let patch = Patch::Merge(json!({ "metadata": { "annotations": { "example.com/n": n.to_string() } } }));
+        connections(&world).patch_metadata("app-maker", &PatchParams::default(), &patch).await.unwrap();
+        world.wait_metrics("a pass more", |metrics| passes(metrics) > before).await;
+        assert_eq!(ready_reason(&world.get("builds").await), Some("RateLimited"));
+    }
 }

@@ -8,7 +8,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use simulator::WebhookEdit;
 
-use crate::support::{World, assert_calls, assert_writes, is_ready, rendered, status};
+use crate::support::{World, assert_calls, assert_writes, is_ready, passes, rendered, status};
 
 async fn versions(world: &World) -> Vec<(String, Option<String>)> {
     let all: Vec<ProjectWebhook> = world.webhooks().list(&ListParams::default()).await.unwrap().items;
@@ -43,12 +43,6 @@ async fn at_rest_one_list_serves_ten_webhooks_and_nothing_is_written() {
     // A look may be under way when the counting begins, and another when it ends.
     assert!(lists <= looked(&metrics).div_ceil(10) + 2, "{lists} LISTs for {} looks", looked(&metrics));
     assert_eq!(versions(&world).await, before, "nothing was written to Kubernetes");
-}
-
-/// How many passes over ProjectWebhooks the metrics tell of.
-fn passes(metrics: &str) -> u64 {
-    let counts = metrics.lines().filter(|line| line.contains("_passes_total") && line.contains("ProjectWebhook"));
-    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
 #[tokio::test]

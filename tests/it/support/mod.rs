@@ -21,5 +21,5 @@ pub use lagging::LaggingApiServer;
 pub use operator::{Operator, Setup as OperatorSetup};
 pub use plane::Plane;
 pub use recording::Recording;
-pub use wait::{DEADLINE, condition, is_ready, message, ready_reason, status};
+pub use wait::{DEADLINE, condition, is_ready, message, passes, ready_reason, status};
 pub use world::{MARKER, Setup, TOKEN, World, merge};

@@ -158,6 +158,12 @@ impl World {
     }
 }
 
+/// How many passes over ProjectWebhooks the metrics tell of.
+pub fn passes(metrics: &str) -> u64 {
+    let counts = metrics.lines().filter(|line| line.contains("_passes_total") && line.contains("ProjectWebhook"));
+    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
 /// The status of a ProjectWebhook; the empty one if it has none.
 pub fn status(object: &ProjectWebhook) -> ProjectWebhookStatus {
     object.status.clone().unwrap_or_default()

@@ -24,7 +24,7 @@ const REPETITION: Duration = Duration::from_secs(360);
 /// Notes remembered at most. What is forgotten too early becomes a second Event.
 const REMEMBERED: usize = 1024;
 /// Events that wait at most; one more is waited for by its pass, so that none is lost.
-const QUEUED: usize = 4096;
+const QUEUED: usize = 16_384;
 
 enum Queued {
     Event(Box<(Event, ObjectReference)>),

@@ -13,7 +13,7 @@ use super::fail_point::FailPoint;
 use super::kind::{Kind, Pass};
 use super::refuse::Halt;
 use crate::api::FINALIZER;
-use crate::api::condition::{Class, READY};
+use crate::api::condition::{Class, READY, Reason};
 use crate::domain::status::current_reason;
 
 /// Writes the status if it changed, and an Event for what a person would want to see in `kubectl describe`.
@@ -42,15 +42,18 @@ async fn write_status<K: Kind>(pass: &mut Pass<'_, K>, after: K::Status) -> Resu
     Ok(())
 }
 
-/// One Event for each write to the remote, in the plan's words, and one for a changed reason that nothing was written
-/// for.
+/// One Event for each write to the remote, in the plan's words, and one for a changed reason, unless it is that what was
+/// written is good: Events are a third of what creating many webhooks costs the API server.
 async fn transition<K: Kind>(pass: &mut Pass<'_, K>, before: &[Condition]) {
-    for note in std::mem::take(&mut pass.noted) {
+    let notes = std::mem::take(&mut pass.noted);
+    let wrote = !notes.is_empty();
+    for note in notes {
         event(pass, EventType::Normal, "RemoteChanged", note).await;
     }
     let after = K::conditions(&pass.status);
     let (old, new) = (current_reason(before), current_reason(after));
-    let Some(reason) = new.filter(|_| old != new) else { return };
+    let told = |reason: &Reason| old == new || (wrote && reason.class() == Class::Ready);
+    let Some(reason) = new.filter(|reason| !told(reason)) else { return };
     let ready = after.iter().find(|condition| condition.type_ == READY);
     let note = ready.map(|condition| condition.message.clone()).unwrap_or_default();
     let type_ = if reason.class() == Class::Stalled { EventType::Warning } else { EventType::Normal };

@@ -135,7 +135,7 @@ async fn describe_shows_conditions_and_what_was_done() {
     let world = World::start().await;
     world.webhook("builds", json!({})).await;
     world.wait_ready("builds").await;
-    world.wait_event("builds", "Synced", |event| event.reason.as_deref() == Some("Synced")).await;
+    world.wait_event("builds", "the creation", |event| event.reason.as_deref() == Some("RemoteChanged")).await;
     let described = said(&world, &["describe", "projectwebhook", "builds"]).await;
     for shown in
         ["create webhook \"builds\" for hooks.example.com", "RemoteChanged", "Synced", "the remote equals the spec"]

@@ -199,7 +199,12 @@ async fn finalizer<K: ConnectionObject>(
 pub fn forget<K: ConnectionObject>(context: &Context, key: &ConnectionKey) {
     context.metrics.object_reason(K::KIND, context.connections.reason(key, None), None);
     context.sources.forget(&User::Connection(key.clone()));
-    for user in context.index.users_of(key) {
+    let users = context.index.users_of(key);
+    if users.is_empty() {
+        context.connections.forget(key);
+        context.index.forget_connection(key);
+    }
+    for user in users {
         context.triggers.project_webhook(user);
     }
 }

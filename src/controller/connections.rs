@@ -135,6 +135,12 @@ impl Connections {
         lock(&self.live).get(key).cloned()
     }
 
+    /// Forgets a connection that is gone and has no users: its token too.
+    pub fn forget(&self, key: &ConnectionKey) {
+        lock(&self.live).remove(key);
+        lock(&self.paces).remove(key);
+    }
+
     /// Takes note of what a connection's status says now (`None`: it is gone), and returns what it said before.
     pub fn reason(&self, key: &ConnectionKey, now: Option<Reason>) -> Option<Reason> {
         let mut reasons = lock(&self.reasons);

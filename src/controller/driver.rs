@@ -31,6 +31,9 @@ const MAX_STEPS: usize = 16;
 /// How soon a pass comes back that met a cache which lags behind its own last write.
 const CACHE_LAG: Duration = Duration::from_millis(50);
 
+/// How soon an object asks by itself whether it has a place by now: its turn is lost if the one before it changes lanes.
+const TURN: Duration = Duration::from_secs(30);
+
 /// What the driver remembers of an object.
 struct Record<M> {
     memory: M,
@@ -41,6 +44,9 @@ struct Record<M> {
     unfinished: Option<Unfinished>,
 }
 
+/// Where a record is kept; empty while a pass has it.
+type Slot<M> = Option<Record<M>>;
+
 /// A pass that goes on when a LIST is there.
 struct Unfinished {
     wrote: bool,
@@ -50,7 +56,7 @@ struct Unfinished {
 /// Memories of all objects of a kind, by UID: an object that is deleted and created again is another one.
 pub struct Driver<K: Kind> {
     context: Arc<Context>,
-    records: Mutex<HashMap<String, Record<K::Memory>>>,
+    records: Mutex<HashMap<String, Slot<K::Memory>>>,
     lanes: Lanes,
 }
 
@@ -72,9 +78,10 @@ impl<K: Kind> Driver<K> {
     pub async fn reconcile(&self, object: Arc<K::Object>) -> Action {
         let connection = K::connection(&object);
         let uid = object.uid().unwrap_or_default();
-        let goes_on = lock(&self.records).get(&uid).is_some_and(|record| record.unfinished.is_some());
+        let goes_on =
+            lock(&self.records).get(&uid).is_some_and(|slot| slot.as_ref().is_some_and(|r| r.unfinished.is_some()));
         if !self.lanes.enter(&connection, &object_key(object.as_ref()), goes_on) {
-            return Action::await_change();
+            return Action::requeue(TURN);
         }
         let action = self.pass(object).await;
         if let Some(next) = self.lanes.leave(&connection) {
@@ -87,12 +94,13 @@ impl<K: Kind> Driver<K> {
     async fn pass(&self, object: Arc<K::Object>) -> Action {
         let key = object_key(object.as_ref());
         let uid = object.uid().unwrap_or_default();
-        let record = lock(&self.records).remove(&uid);
+        let record = lock(&self.records).remove(&uid).flatten();
         let Some(record) = record.or_else(|| self.first_met(&object)) else { return Action::await_change() };
         if is_behind(object.resource_version().as_deref(), record.version.as_deref()) {
-            lock(&self.records).insert(uid, record);
+            lock(&self.records).insert(uid, Some(record));
             return Action::requeue(CACHE_LAG);
         }
+        lock(&self.records).insert(uid.clone(), None);
         let started = Instant::now();
         let _under_way = self.context.health.pass_started(format!("{} {key}", K::KIND.as_str()));
         let Record { memory, failures, version: _, reason, unfinished } = record;
@@ -120,14 +128,21 @@ impl<K: Kind> Driver<K> {
         }
         self.context.metrics.object_reason(K::KIND, reason, after);
         let Pass { key, memory, version, released, again, failed, wrote, noted, .. } = pass;
-        if released {
+        let mut records = lock(&self.records);
+        // Without its slot the object went while the pass was under way.
+        if released || !records.contains_key(&uid) {
+            records.remove(&uid);
             self.context.metrics.object_reason(K::KIND, after, None);
             K::forget(&self.context, &key);
             return Action::await_change();
         }
-        let failures = if failed { failures + 1 } else { 0 };
+        let failures = match (failed, gathers) {
+            (true, _) => failures + 1,
+            (false, true) => failures,
+            (false, false) => 0,
+        };
         let unfinished = gathers.then_some(Unfinished { wrote, noted });
-        lock(&self.records).insert(uid, Record { memory, failures, version, reason: after, unfinished });
+        records.insert(uid, Some(Record { memory, failures, version, reason: after, unfinished }));
         again.map_or_else(Action::await_change, Action::requeue)
     }
 
@@ -146,11 +161,11 @@ impl<K: Kind> Driver<K> {
     /// The object is gone without a pass of ours: it had nothing at the remote.
     pub fn gone(&self, object: &K::Object) {
         let key = object_key(object);
-        if let Some(record) = object.uid().and_then(|uid| lock(&self.records).remove(&uid)) {
+        if let Some(record) = object.uid().and_then(|uid| lock(&self.records).remove(&uid)).flatten() {
             self.context.metrics.object_reason(K::KIND, record.reason, None);
         }
         K::forget(&self.context, &key);
-        if let Some(next) = self.lanes.gone(&K::connection(object)) {
+        if let Some(next) = self.lanes.gone(&K::connection(object), &key) {
             self.context.triggers.user(K::user(next));
         }
     }

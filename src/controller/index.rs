@@ -103,9 +103,10 @@ struct Entry {
 }
 
 impl Entry {
-    /// What others might wait for.
-    fn claims(&self) -> (Option<WebhookId>, Option<WebhookId>, Option<ProjectId>) {
-        (self.recorded, self.pinned, self.project)
+    /// Whether it gives up what others might wait for.
+    fn frees(&self, now: &Self) -> bool {
+        let kept = |id| [now.recorded, now.pinned].contains(&Some(id));
+        self.project != now.project || [self.recorded, self.pinned].into_iter().flatten().any(|id| !kept(id))
     }
 }
 
@@ -163,7 +164,7 @@ impl Index {
         if let Some(before) = before.as_ref().filter(|b| b.generation == entry.generation && b.age == entry.age) {
             entry.since = before.since;
         }
-        let freed = before.as_ref().filter(|before| before.claims() != entry.claims());
+        let freed = before.as_ref().filter(|before| before.frees(&entry));
         let conflicted = freed.map(|before| maps.await_turn(before, &key, now)).unwrap_or_default();
         let before = before.map(|before| before.connection);
         let connection = entry.connection.clone();
@@ -238,6 +239,11 @@ impl Index {
     /// Takes note of a connection's endpoint: claims count per endpoint, whatever the connection.
     pub fn endpoint(&self, connection: &ConnectionKey, endpoint: &str) {
         self.lock().endpoints.insert(connection.clone(), endpoint.to_owned());
+    }
+
+    /// Forgets a connection that is gone.
+    pub fn forget_connection(&self, connection: &ConnectionKey) {
+        self.lock().endpoints.remove(connection);
     }
 
     /// The rivals of an object, as decisions see them.

@@ -14,13 +14,26 @@ struct Lane {
     waiting: VecDeque<ObjectKey>,
     /// What is in `waiting`: an object that is triggered twice waits once.
     queued: HashSet<ObjectKey>,
+    /// Whose turn it is.
+    called: HashSet<ObjectKey>,
 }
 
 impl Lane {
     fn next(&mut self) -> Option<ObjectKey> {
         let next = self.waiting.pop_front()?;
         self.queued.remove(&next);
+        self.called.insert(next.clone());
         Some(next)
+    }
+
+    /// Whether it waited.
+    fn forget(&mut self, object: &ObjectKey) -> bool {
+        self.called.remove(object);
+        let waited = self.queued.remove(object);
+        if waited {
+            self.waiting.retain(|other| other != object);
+        }
+        waited
     }
 }
 
@@ -45,12 +58,15 @@ impl Lanes {
         // As if one more lane were there: whoever comes next finds a place.
         let share = (self.places / (lanes.len() + 1)).max(1);
         let lane = lanes.entry(connection.clone()).or_default();
-        if lane.running < share {
+        // Nobody overtakes those who wait, as long as somebody is there to call the next one.
+        let first = lane.called.remove(object) || goes_on;
+        if lane.running < share && (first || lane.waiting.is_empty() || lane.running == 0) {
             lane.running += 1;
+            lane.forget(object);
             return true;
         }
         if lane.queued.insert(object.clone()) {
-            if goes_on {
+            if first {
                 lane.waiting.push_front(object.clone());
             } else {
                 lane.waiting.push_back(object.clone());
@@ -71,14 +87,22 @@ impl Lanes {
         next
     }
 
-    /// An object is gone, perhaps one that was handed out: then nobody would hand out the next one. Returns that.
-    pub fn gone(&self, connection: &ConnectionKey) -> Option<ObjectKey> {
-        lock(&self.lanes).get_mut(connection)?.next()
+    /// An object is gone. If it did not wait, it may have been handed out, and then nobody would hand out the next one:
+    /// returns that.
+    pub fn gone(&self, connection: &ConnectionKey, object: &ObjectKey) -> Option<ObjectKey> {
+        let mut lanes = lock(&self.lanes);
+        let lane = lanes.get_mut(connection)?;
+        let next = if lane.forget(object) { None } else { lane.next() };
+        if lane.running == 0 && lane.waiting.is_empty() && next.is_none() {
+            lanes.remove(connection);
+        }
+        next
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::api::project_webhook::ConnectionKind;
 
@@ -111,14 +135,41 @@ mod tests {
     }
 
     #[test]
+    fn nobody_overtakes_those_who_wait() {
+        let lanes = Lanes::new(4);
+        let one = connection("one");
+        assert!(lanes.enter(&one, &object("a"), false) && lanes.enter(&one, &object("b"), false));
+        assert!(!lanes.enter(&one, &object("c"), false) && !lanes.enter(&one, &object("d"), false));
+        assert_eq!(lanes.leave(&one), Some(object("c")));
+        assert!(!lanes.enter(&one, &object("e"), false), "the free place is for the one that was called");
+        assert!(lanes.enter(&one, &object("c"), false));
+        assert_eq!((lanes.leave(&one), lanes.leave(&one)), (Some(object("d")), Some(object("e"))));
+        assert!(lanes.enter(&one, &object("f"), false), "nobody is left to call the next one");
+    }
+
+    #[test]
     fn the_turn_of_one_that_is_gone_is_not_lost() {
         let lanes = Lanes::new(2);
         let one = connection("one");
         assert!(lanes.enter(&one, &object("a"), false));
-        assert!(!lanes.enter(&one, &object("gone"), false) && !lanes.enter(&one, &object("c"), false));
+        for waiting in ["gone", "also gone", "c"] {
+            assert!(!lanes.enter(&one, &object(waiting), false));
+        }
+        assert_eq!(lanes.gone(&one, &object("also gone")), None, "it only waited");
         assert_eq!(lanes.leave(&one), Some(object("gone")));
-        assert_eq!(lanes.gone(&one), Some(object("c")));
-        assert_eq!(lanes.gone(&one), None);
+        assert_eq!(lanes.gone(&one, &object("gone")), Some(object("c")));
+        assert_eq!(lanes.gone(&one, &object("c")), None);
+        assert!(lock(&lanes.lanes).is_empty(), "a lane that nobody uses takes no share");
+    }
+
+    #[test]
+    fn who_finds_a_place_waits_no_more() {
+        let lanes = Lanes::new(2);
+        let one = connection("one");
+        assert!(lanes.enter(&one, &object("a"), false) && !lanes.enter(&one, &object("b"), false));
+        lock(&lanes.lanes).get_mut(&one).unwrap().running = 0;
+        assert!(lanes.enter(&one, &object("b"), false));
+        assert_eq!(lanes.leave(&one), None);
     }
 
     #[test]

@@ -35,7 +35,12 @@ async fn write_status<K: Kind>(pass: &mut Pass<'_, K>, after: K::Status) -> Resu
     // An object from before the schema's default has no status: then all of it has to be sent.
     let status = if K::status(pass.object).is_none() { new } else { merge_diff(&old, &new) };
     let api = Api::<K::Object>::namespaced(pass.context.client.clone(), &pass.key.namespace);
-    let patch = Patch::Merge(json!({ "status": status }));
+    let mut patch = json!({ "status": status });
+    if !pass.held && !pass.object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+        // Without the finalizer another object may have this name by now: what was seen says nothing of that one.
+        patch["metadata"] = json!({ "resourceVersion": pass.version });
+    }
+    let patch = Patch::Merge(patch);
     let object = FailPoint::Status.after(api.patch_status(&pass.key.name, &PatchParams::default(), &patch)).await?;
     pass.version = object.resource_version();
     pass.status = after;

@@ -149,7 +149,9 @@ impl Snapshots {
         lock(&self.projects).retain(|_, project| {
             lock(&project.gathering).forget(object);
             let mut timer = lock(&project.timer);
-            timer.intervals.remove(object).is_none() || !timer.intervals.is_empty()
+            timer.intervals.remove(object);
+            // Whoever holds it is in a pass, and is forgotten in his turn.
+            !timer.intervals.is_empty() || Arc::strong_count(project) > 1
         });
     }
 }
@@ -173,7 +175,11 @@ impl Project {
             return Ok(Arc::clone(latest));
         }
         // A new Secret or endpoint deserves a new try; anybody else would only add load.
-        if let Some(failure) = state.failed.as_ref().filter(|failure| failure.connection == live.built_from) {
+        // What was refused for the credentials' sake stands only as long as they are.
+        let stands = |failure: &&Failure| {
+            failure.connection == live.built_from && (!failure.error.is_auth() || live.credentials.are_rejected())
+        };
+        if let Some(failure) = state.failed.as_ref().filter(stands) {
             let again = failure.until.since(clock.now());
             if !again.is_zero() {
                 return Err(NoList::Failed(Failed { error: failure.error.clone(), again }));

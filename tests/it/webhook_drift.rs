@@ -1,10 +1,11 @@
 //! Differences that somebody else made: corrected, reported, or only looked at.
 
 use hookwright::api::project_webhook::{Drift, Ownership};
+use kube::ResourceExt;
 use serde_json::{Value, json};
-use simulator::{NewWebhook, WebhookEdit};
+use simulator::{Fault, FaultKind, NewWebhook, WebhookEdit};
 
-use crate::support::{MARKER, World, assert_calls, assert_writes, message, status};
+use crate::support::{MARKER, World, assert_calls, assert_writes, message, ready_reason, status};
 
 const CORRECT: &str = "hookwright.dev/correct-drift-requested-at";
 
@@ -205,4 +206,22 @@ async fn observe_of_what_is_not_there_is_drifted() {
     world.console_lookalike("builds");
     assert!(crate::support::is_ready(&world.pass("builds").await));
     assert_calls(&world, &["GET list", "GET list"]);
+}
+
+#[tokio::test]
+async fn what_was_seen_for_an_object_that_is_gone_is_not_said_of_the_next_of_its_name() {
+    let world = World::start().await;
+    world.console_lookalike("builds");
+    let recording = world.record().await;
+    world.sim.add_fault(Fault::new(FaultKind::Latency { ms: 1500, applied: false }).operations(["list"]).once());
+    world.webhook("builds", json!({ "managementPolicy": "Observe" })).await;
+    world.wait_remote("the look", |state| state.counts(None).in_flight == 1).await;
+    world.delete("builds").await;
+    world.wait_gone("builds").await;
+    let url = "https://hooks.example.com/other";
+    world.webhook("builds", json!({ "managementPolicy": "Observe", "url": url })).await;
+    let next = world.wait_reason("builds", "Drifted").await;
+    let told = recording.up_to(&next).await.into_iter().filter(|version| version.uid() == next.uid());
+    let reasons: Vec<_> = told.filter_map(|version| ready_reason(&version).map(str::to_owned)).collect();
+    assert_eq!(reasons, ["Drifted"]);
 }

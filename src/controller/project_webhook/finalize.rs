@@ -11,7 +11,7 @@ use kube::{Api, Resource, ResourceExt};
 use super::apply::{delete, record_webhook, unmark};
 use super::observe::{accepted, admit, call_failed, no_list};
 use super::resolve::{Versions, connection, project_path, texts};
-use super::{Observed, ProjectWebhookKind, Resolved, case, decisions};
+use super::{Observed, ProjectWebhookKind, Resolved, case, decisions, intent};
 use crate::api::FINALIZER;
 use crate::api::condition::{Class, Reason};
 use crate::api::project_webhook::{DeletionPolicy, ManagementPolicy, Ownership};
@@ -188,7 +188,9 @@ async fn blocked(pass: &mut PwhPass<'_>, refusal: Refusal) -> Result<Outcome, Ha
         let message = format!("being deleted; {}", refusal.message);
         return Err(Refusal { message, retry: Retry::Backoff, ..refusal }.into());
     }
+    let open = intent(pass).is_open(recorded);
     if orphan {
+        tell_unknown(pass, open, &refusal).await?;
         release(pass, &orphans, &format!("it is left at the remote, with its marker, because {}", refusal.message))
             .await?;
         return Ok(progressing("nothing is left to do".into()));
@@ -198,6 +200,7 @@ async fn blocked(pass: &mut PwhPass<'_>, refusal: Refusal) -> Result<Outcome, Ha
         return Err(Refusal { message, ..refusal }.into());
     }
     if is_going(pass).await? {
+        tell_unknown(pass, open, &refusal).await?;
         release(pass, &orphans, &format!("its namespace is going, and {}", refusal.message)).await?;
         return Ok(progressing("nothing is left to do".into()));
     }
@@ -238,16 +241,25 @@ async fn is_going(pass: &PwhPass<'_>) -> Result<bool, Halt> {
 /// Removes the finalizer. What stays at the remote is told first.
 async fn release(pass: &mut PwhPass<'_>, orphans: &[WebhookId], why: &str) -> Result<(), Halt> {
     for id in orphans {
-        tell_orphan(pass, *id, why).await?;
+        tell_orphan(pass, &format!("webhook {id} of ProjectWebhook {} is orphaned: {why}", pass.key)).await?;
     }
     publish::release(pass).await
 }
 
+/// Where nobody can look, what an `open` creation has made has no id to be named by.
+async fn tell_unknown(pass: &PwhPass<'_>, open: bool, refusal: &Refusal) -> Result<(), Halt> {
+    if !open {
+        return Ok(());
+    }
+    let (key, why) = (&pass.key, &refusal.message);
+    tell_orphan(pass, &format!("a webhook that ProjectWebhook {key} may have created last is orphaned, because {why}"))
+        .await
+}
+
 /// Tells that a webhook stays at the remote, before nobody could any more: on the object, or in the operator's namespace
 /// where the object's takes no Events.
-async fn tell_orphan(pass: &PwhPass<'_>, id: WebhookId, why: &str) -> Result<(), Halt> {
-    let note = format!("webhook {id} of ProjectWebhook {} is orphaned: {why}", pass.key);
-    tracing::warn!(object = %pass.key, webhook = %id, "{note}");
+async fn tell_orphan(pass: &PwhPass<'_>, note: &str) -> Result<(), Halt> {
+    tracing::warn!(object = %pass.key, "{note}");
     pass.context.metrics.orphaned(ProjectWebhookKind::KIND);
     let on = if is_going(pass).await? {
         let namespace = &pass.context.settings.namespace;
@@ -261,7 +273,7 @@ async fn tell_orphan(pass: &PwhPass<'_>, id: WebhookId, why: &str) -> Result<(),
     } else {
         pass.object.object_ref(&())
     };
-    publish::warning_on(pass.context, &on, "Orphaned", &note).await
+    publish::warning_on(pass.context, &on, "Orphaned", note).await
 }
 
 fn progressing(message: String) -> Outcome {

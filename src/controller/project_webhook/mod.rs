@@ -87,6 +87,8 @@ pub struct Remembered {
     decisions: Option<Box<Memory>>,
     /// A LIST has to have begun by then to show our last write.
     look_after: Moment,
+    /// Since when a person waits for a look that has not come yet.
+    asked: Option<Moment>,
     /// The intent as this process last wrote it, until the cache shows it.
     creating: Option<Creating>,
     /// What was deleted and unmarked so far.
@@ -171,6 +173,8 @@ impl Kind for ProjectWebhookKind {
         let case = case(pass, resolved.basis.clone());
         let rivals = pass.context.index.rivals(&pass.key, resolved.live.endpoint.as_str(), resolved.path.project);
         let gone = pass.memory.done.deleted.clone();
+        // Of what is over nothing is kept, here as in the cache.
+        pass.memory.creating.take_if(|creating| creating.is_over(case.owned_id()));
         let memory = decisions(&mut pass.memory, &case, observed.snapshot.begun, pass.object);
         let planned = plan(&case, desired, &observed.view(&gone), &rivals, memory, resolved.timing);
         let adopted = match &planned {
@@ -185,6 +189,7 @@ impl Kind for ProjectWebhookKind {
         if let Some(id) = adopted.filter(|id| case.owned_id() != Some(*id))
             && let Some(other) = pass.context.index.reserve(id, &pass.key)
         {
+            pass.again = Some(resolved.project.until_due(pass.context.clock.now()));
             return Step::Rest(Refusal::person(Reason::Conflict, conflict(id, &Foreign::ClaimedBy(other))).into());
         }
         let wrote = pass.wrote;

@@ -34,6 +34,7 @@ pub(super) async fn observe(
     let asker = Asker { object: &pass.key, priority, company: company(pass, ask), tell: &tell };
     let listed = project.list(live, path, begun_after, asker, clock).await;
     let snapshot = listed.map_err(|none| no_list(pass, resolved, none))?;
+    pass.memory.asked = None;
     accepted(pass, live);
     let looked_up = match ask {
         None => None,
@@ -61,7 +62,7 @@ fn is_asked(pass: &Pass<'_, ProjectWebhookKind>) -> bool {
 /// How new the LIST has to be. An object that is at rest takes what the project's timer brings; one that may write
 /// needs a fresh one; one that has no webhook yet, one that began after it was as it is; and one that has written, one that
 /// shows the write.
-async fn wanted(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved) -> (Moment, Priority) {
+async fn wanted(pass: &mut Pass<'_, ProjectWebhookKind>, resolved: &Resolved) -> (Moment, Priority) {
     if is_asked(pass) {
         resolved.project.retry_now().await;
     }
@@ -79,7 +80,9 @@ async fn wanted(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved) -> (Mo
     let base = match due {
         Some(due) => due,
         // What is known already would be no answer to who asks, nor tell whether credentials work again.
-        None if is_asked(pass) || live.credentials.are_rejected() => now,
+        // The same moment as long as it waits, or the LIST that others have meanwhile would never be new enough.
+        None if is_asked(pass) => *pass.memory.asked.get_or_insert(now),
+        None if live.credentials.are_rejected() => now,
         None if at_rest => Moment::default(),
         // A webhook that is found by its id is as good as its LIST is fresh. Whoever has none yet would miss what a person
         // made just before asking for this.

@@ -120,7 +120,7 @@ pub struct AllowedNamespaces {
         .message("a namespace is lower-case letters and digits, with - between them, for example team-a; for a group of \
                   namespaces use selector"))]
     pub names: Vec<String>,
-    /// By label; an empty selector matches every namespace.
+    /// By label, as it is when an object is next looked at; an empty selector matches every namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = bounded_selector)]
     pub selector: Option<LabelSelector>,

@@ -27,6 +27,10 @@ use crate::api::{CORRECT_DRIFT_REQUESTED_AT, CREATING, GROUP, RECONCILE_REQUESTE
 use crate::domain::ids::ObjectKey;
 use crate::domain::intent::Creating;
 
+/// Objects in one answer of the first list. Whole, they take many times what is kept of them, and what is kept lies between
+/// what was dropped: the more at a time, the more memory is never given back.
+const PAGE: u32 = 100;
+
 /// A stream of what happens to the objects of one kind in one scope, and the store it feeds.
 pub struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
     /// What is known.
@@ -43,7 +47,7 @@ where
     #[must_use]
     pub fn new(api: Api<K>, slim: fn(&mut K)) -> Self {
         let (store, writer) = store();
-        let events = watcher(api, watcher::Config::default())
+        let events = watcher(api, watcher::Config::default().page_size(PAGE))
             .default_backoff()
             .modify(move |object| {
                 prune(object);

@@ -80,6 +80,8 @@ reasons! {
     Forbidden => Stalled,
     /// The remote knows no such project.
     ProjectNotFound => Stalled,
+    /// The remote knows no such Check task.
+    TaskNotFound => Stalled,
     /// The remote knows no such webhook, and it may not be created.
     WebhookNotFound => Stalled,
     /// The remote answers 400 or 422.
@@ -92,6 +94,8 @@ reasons! {
     NotConverging => Stalled,
     /// The remote differs, and the policy is not to correct it.
     Drifted => Stalled,
+    /// The remote differs, and only a person can change it there.
+    ManualChangeRequired => Stalled,
     /// The deletion can't end without a person.
     DeletionBlocked => Stalled,
 }

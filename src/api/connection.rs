@@ -1,11 +1,14 @@
 //! `Connection` and `ClusterConnection`: how a remote service is reached, with which credentials and how fast.
 
+mod code_arts;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::code_arts::{AccessKeyAuth, CodeArts, CodeArtsAuth, PasswordAuth};
 use super::source::{ConfigMapSource, SecretSource};
 
 /// The App Maker production API (facts: Akinon App Maker's open API).
@@ -29,11 +32,17 @@ pub const APP_MAKER_ENDPOINT: &str = "https://abp-api.akinon.net/api/v1";
     printcolumn = r#"{"name": "MESSAGE", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.appMaker)").message("set spec.appMaker: it is the provider this version serves"))]
+#[x_kube(validation = Rule::new("has(self.appMaker) != has(self.codeArts)")
+    .message("set exactly one of spec.appMaker and spec.codeArts"))]
+#[x_kube(validation = Rule::new("has(self.appMaker) == has(oldSelf.appMaker)")
+    .message("the provider is immutable; create another connection and point spec.connectionRef of its users to it"))]
 pub struct ConnectionSpec {
     /// Akinon App Maker, for ProjectWebhooks. Provider and endpoint are immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_maker: Option<AppMaker>,
+    /// Huawei Cloud CodeArts Check, for TaskNotifications. Provider and endpoint are immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_arts: Option<CodeArts>,
     /// Extra trust roots in PEM, beside the system's. TLS verification is never switched off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_from: Option<ConfigMapSource>,
@@ -63,11 +72,20 @@ pub struct ConnectionSpec {
     printcolumn = r#"{"name": "MESSAGE", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.appMaker)").message("set spec.appMaker: it is the provider this version serves"))]
+#[x_kube(validation = Rule::new("has(self.appMaker) != has(self.codeArts)")
+    .message("set exactly one of spec.appMaker and spec.codeArts"))]
+#[x_kube(validation = Rule::new("has(self.appMaker) == has(oldSelf.appMaker)")
+    .message("the provider is immutable; create another connection and point spec.connectionRef of its users to it"))]
+#[x_kube(validation = Rule::new("!(has(self.codeArts) && has(self.allowedProjects))")
+    .message("spec.allowedProjects is about App Maker's projects, and a Check task names none; leave it out beside \
+              spec.codeArts"))]
 pub struct ClusterConnectionSpec {
     /// Akinon App Maker, for ProjectWebhooks. Provider and endpoint are immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_maker: Option<AppMaker>,
+    /// Huawei Cloud CodeArts Check, for TaskNotifications. Provider and endpoint are immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_arts: Option<CodeArts>,
     /// Extra trust roots in PEM, beside the system's. TLS verification is never switched off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_from: Option<ConfigMapSource>,
@@ -221,12 +239,13 @@ impl From<&ClusterConnectionSpec> for ConnectionSpec {
     fn from(spec: &ClusterConnectionSpec) -> Self {
         let ClusterConnectionSpec {
             app_maker,
+            code_arts,
             ca_from,
             rate_limit,
             timeout_seconds,
             allowed_namespaces: _,
             allowed_projects: _,
         } = spec.clone();
-        Self { app_maker, ca_from, rate_limit, timeout_seconds }
+        Self { app_maker, code_arts, ca_from, rate_limit, timeout_seconds }
     }
 }

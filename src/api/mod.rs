@@ -5,6 +5,7 @@ pub mod condition;
 pub mod connection;
 pub mod project_webhook;
 pub mod source;
+pub mod task_notification;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -27,8 +28,12 @@ pub const CREATING: &str = "hookwright.dev/creating";
 /// # Errors
 /// One has no YAML form.
 pub fn crd_documents() -> Result<Vec<(String, String)>, CrdError> {
-    let crds =
-        [connection::Connection::crd(), connection::ClusterConnection::crd(), project_webhook::ProjectWebhook::crd()];
+    let crds = [
+        connection::Connection::crd(),
+        connection::ClusterConnection::crd(),
+        project_webhook::ProjectWebhook::crd(),
+        task_notification::TaskNotification::crd(),
+    ];
     crds.into_iter().map(|crd| Ok((crd.spec.names.plural.clone(), yaml(&crd)?))).collect()
 }
 

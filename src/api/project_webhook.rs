@@ -135,6 +135,17 @@ pub enum ConnectionKind {
     ClusterConnection,
 }
 
+impl ConnectionKind {
+    /// The kind's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connection => "Connection",
+            Self::ClusterConnection => "ClusterConnection",
+        }
+    }
+}
+
 /// What the operator does about differences.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 pub enum ManagementPolicy {

@@ -1,5 +1,7 @@
 //! IO: makes a declared connection usable, and says whom it serves.
 
+mod service;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,76 +25,71 @@ use crate::domain::ids::ProjectPath;
 use crate::domain::pattern::endpoint_allowed;
 use crate::domain::refusal::Refusal;
 use crate::domain::secret::SecretText;
-use crate::remote::app_maker::{AppMaker, Parts};
+use crate::remote::caller::Caller;
 use crate::remote::http::{ClientOptions, HttpClient, SetupError};
 
-/// Makes a declared connection usable: checks the endpoint, reads token and trust roots, builds the client. What has
-/// not changed is not built again.
+/// Makes a declared connection usable: checks the endpoints, reads credentials and trust roots, builds the client. What
+/// has not changed is not built again.
 ///
 /// # Errors
 /// What is missing or not allowed, in the connection's own terms.
 pub async fn connect(context: &Context, key: &ConnectionKey, declared: Declared) -> Result<Arc<Live>, Halt> {
-    let Some(app_maker) = declared.spec.app_maker.clone() else {
-        return Err(Refusal::person(Reason::InvalidSpec, "spec.appMaker is missing; set it").into());
-    };
-    let endpoint = allowed_endpoint(context, &app_maker.endpoint)?;
-    context.index.endpoint(key, endpoint.as_str());
     let namespace = match declared.tenancy {
         Tenancy::Namespace => &*key.key.namespace,
         Tenancy::Cluster { .. } => context.settings.namespace.as_str(),
     };
     let user = User::Connection(key.clone());
-    let (token, token_version) =
-        value(context, SourceKind::Secret, namespace, &app_maker.token_from.secret_key_ref, &user).await?;
+    let given = service::given(context, &declared.spec, namespace, &user).await?;
+    context.index.endpoint(key, given.endpoint.as_str());
     let ca = match &declared.spec.ca_from {
         None => None,
         Some(from) => Some(value(context, SourceKind::ConfigMap, namespace, &from.config_map_key_ref, &user).await?),
     };
     let (ca, ca_version) = ca.unzip();
-    let built_from = format!("{} {token_version} {}", declared.version, ca_version.unwrap_or_default());
+    let built_from = format!("{} {}{}", declared.version, given.versions, ca_version.unwrap_or_default());
     if let Some(live) = context.connections.last_seen(key).filter(|live| live.built_from == built_from) {
         return Ok(live);
     }
     let timeout = Duration::from_secs(declared.spec.timeout_seconds.into());
     let options = ClientOptions { ca_pem: ca.map(|ca| ca.expose().as_bytes().to_vec()), timeout };
-    let client = HttpClient::new(&options).map_err(|error| unusable(&declared.spec, error))?;
-    let pace = context.connections.pace(key, &declared.spec);
-    let app_maker = AppMaker::new(Parts {
-        base: endpoint.clone(),
-        client,
-        token: token.clone(),
-        pace,
+    let caller = Caller {
+        client: HttpClient::new(&options).map_err(|error| unusable_client(&declared.spec, error))?,
+        pace: context.connections.pace(key, &declared.spec),
         metrics: Arc::clone(&context.metrics),
         gate: Arc::clone(&context.connections.gate),
         cut: context.connections.cut.clone(),
-    })
-    .map_err(|error| unusable(&declared.spec, error))?;
-    let credentials = Credentials::default();
-    let live = Live { key: key.clone(), declared, endpoint, timeout, app_maker, credentials, token, built_from };
+    };
+    let live = Live {
+        key: key.clone(),
+        declared,
+        endpoint: given.endpoint.clone(),
+        timeout,
+        credentials: Credentials::new(given.advice),
+        given: given.values.clone(),
+        service: service::build(given, caller)?,
+        built_from,
+    };
     Ok(context.connections.remember(live))
 }
 
-/// A value that can be read and not be used, by the name of where it is from.
-fn unusable(spec: &ConnectionSpec, error: SetupError) -> Refusal {
-    let token = spec.app_maker.as_ref().map(|app_maker| ("Secret", &app_maker.token_from.secret_key_ref));
-    let ca = spec.ca_from.as_ref().map(|from| ("ConfigMap", &from.config_map_key_ref));
-    let from = match error {
-        SetupError::BadToken => token,
-        SetupError::NoCertificate | SetupError::BadCertificate => ca,
-        SetupError::NoTrustRoots | SetupError::BadEndpoint => None,
-    };
-    let message = match from {
-        Some((kind, KeyRef { name, key })) => format!("key {key} of {kind} {name} can't be used: {error}"),
-        None => error.to_string(),
-    };
-    Refusal::person(Reason::InvalidSpec, message)
+/// The trust roots can't be used.
+fn unusable_client(spec: &ConnectionSpec, error: SetupError) -> Refusal {
+    match (error, &spec.ca_from) {
+        (SetupError::NoCertificate | SetupError::BadCertificate, Some(from)) => {
+            service::unusable("ConfigMap", &from.config_map_key_ref, &error)
+        }
+        _ => Refusal::person(Reason::InvalidSpec, error.to_string()),
+    }
 }
 
-/// The endpoint, written in one way: claims count per endpoint, and with a slash at its end it is the same place.
-fn allowed_endpoint(context: &Context, endpoint: &str) -> Result<Url, Refusal> {
+/// An endpoint, written in one way: claims count per endpoint, and with a slash at its end it is the same place. `field` is
+/// where it stands.
+fn allowed_endpoint(context: &Context, field: &str, endpoint: &str) -> Result<Url, Refusal> {
     let refuse = || {
-        let message = "spec.appMaker.endpoint matches none of the operator's --allowed-endpoint patterns; \
-                       use another endpoint, or have the operator's administrator allow it";
+        let message = format!(
+            "{field} matches none of the operator's --allowed-endpoint patterns; use another endpoint, or have the \
+             operator's administrator allow it"
+        );
         Refusal::person(Reason::EndpointNotAllowed, message)
     };
     let mut url = Url::parse(endpoint).map_err(|_| refuse())?;
@@ -142,7 +139,7 @@ pub async fn value(
     }
 }
 
-/// Whether a connection serves this namespace and project.
+/// Whether a connection serves this namespace and, where the object is about one, project.
 ///
 /// # Errors
 /// It does not, or Kubernetes can't be asked for the namespace's labels.
@@ -151,7 +148,7 @@ pub async fn admits(
     key: &ConnectionKey,
     tenancy: &Tenancy,
     namespace: &str,
-    project: &ProjectPath,
+    project: Option<&ProjectPath>,
 ) -> Result<(), Halt> {
     let Tenancy::Cluster { namespaces, projects } = tenancy else { return Ok(()) };
     let name = &key.key.name;
@@ -171,7 +168,7 @@ pub async fn admits(
         );
         return Err(Refusal::person(Reason::ConnectionNotAllowed, message).into());
     }
-    let path = project.to_string();
+    let Some(path) = project.map(ToString::to_string) else { return Ok(()) };
     if projects.as_ref().is_some_and(|projects| !projects.iter().any(|allowed| allowed.eq_ignore_ascii_case(&path))) {
         let message = format!(
             "ClusterConnection {name} does not admit project {path}; have it added to spec.allowedProjects there"

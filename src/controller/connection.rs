@@ -15,7 +15,6 @@ use serde_json::json;
 use super::clock::Clock;
 use super::connect::connect;
 use super::context::Context;
-use super::credentials::CREDENTIALS_REJECTED;
 use super::fail_point::FailPoint;
 use super::index::{ConnectionKey, User};
 use super::publish::{event_on, merge_diff};
@@ -79,7 +78,7 @@ pub async fn reconcile<K: ConnectionObject>(context: &Arc<Context>, object: &K) 
         Err(halt) => {
             match halt {
                 // A connection waits for nobody.
-                Halt::Gathering(_) => {}
+                Halt::Gathering(_) | Halt::NotDue(_) => {}
                 Halt::Outdated => tracing::debug!(connection = %key.key, "somebody else wrote it in between"),
                 Halt::Refused(Refusal { message: why, .. }) | Halt::Retry(why) => {
                     tracing::warn!(connection = %key.key, "pass ended early, trying again: {why}");
@@ -91,7 +90,7 @@ pub async fn reconcile<K: ConnectionObject>(context: &Arc<Context>, object: &K) 
 }
 
 async fn pass<K: ConnectionObject>(context: &Arc<Context>, object: &K, key: &ConnectionKey) -> Result<Action, Halt> {
-    let users = context.index.users_of(key);
+    let users = context.users.of(key);
     let going = object.meta().deletion_timestamp.is_some();
     let held = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
     if users.is_empty() && held {
@@ -123,7 +122,7 @@ async fn pass<K: ConnectionObject>(context: &Arc<Context>, object: &K, key: &Con
     })
 }
 
-fn blocked(users: &[crate::domain::ids::ObjectKey]) -> (Reason, String, Option<Retry>) {
+fn blocked(users: &[User]) -> (Reason, String, Option<Retry>) {
     let named: Vec<_> = users.iter().take(NAMED).map(ToString::to_string).collect();
     let more = if users.len() > NAMED { format!(" and {} more", users.len() - NAMED) } else { String::new() };
     let message = format!(
@@ -140,7 +139,7 @@ async fn judge(context: &Arc<Context>, key: &ConnectionKey) -> Result<(Reason, S
     };
     match connect(context, key, declared).await {
         Ok(live) if live.credentials.are_rejected() => {
-            Ok((Reason::CredentialsRejected, CREDENTIALS_REJECTED.into(), None))
+            Ok((Reason::CredentialsRejected, live.credentials.message(), None))
         }
         Ok(_) => Ok((Reason::Configured, "references resolve and the endpoint is allowed".into(), None)),
         Err(Halt::Refused(Refusal { reason, message, retry })) => Ok((reason, message, Some(retry))),
@@ -169,8 +168,8 @@ async fn publish<K: ConnectionObject>(
     let note = after.conditions.first().map(|condition| condition.message.clone()).unwrap_or_default();
     event_on(context, &object.object_ref(&()), type_, reason.as_str(), note).await;
     // What its users say depends on it.
-    for user in context.index.users_of(key) {
-        context.triggers.project_webhook(user);
+    for user in context.users.of(key) {
+        context.triggers.user(user);
     }
     Ok(())
 }
@@ -199,12 +198,12 @@ async fn finalizer<K: ConnectionObject>(
 pub fn forget<K: ConnectionObject>(context: &Context, key: &ConnectionKey) {
     context.metrics.object_reason(K::KIND, context.connections.reason(key, None), None);
     context.sources.forget(&User::Connection(key.clone()));
-    let users = context.index.users_of(key);
+    let users = context.users.of(key);
     if users.is_empty() {
         context.connections.forget(key);
         context.index.forget_connection(key);
     }
     for user in users {
-        context.triggers.project_webhook(user);
+        context.triggers.user(user);
     }
 }

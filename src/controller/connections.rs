@@ -16,6 +16,8 @@ use crate::api::connection::{AllowedNamespaces, ClusterConnection, Connection, C
 use crate::api::project_webhook::ConnectionKind;
 use crate::domain::secret::SecretText;
 use crate::remote::app_maker::AppMaker;
+use crate::remote::codearts::auth::Auth;
+use crate::remote::codearts::check::Check;
 use crate::remote::gate::{Cut, Gate};
 use crate::remote::pace::Pace;
 
@@ -54,14 +56,37 @@ pub struct Live {
     pub endpoint: Url,
     /// Total time of one call.
     pub timeout: Duration,
-    /// The client.
-    pub app_maker: AppMaker,
+    /// The client of its provider.
+    pub service: Service,
     /// Whether the remote takes these credentials. A new Secret makes a new `Live`, and so starts anew.
     pub credentials: Credentials,
-    /// The token, for keeping it out of messages.
-    pub token: SecretText,
-    /// Versions of the object, the Secret and the trust roots: what tells this client from the next.
+    /// What its Secrets hold, for keeping it out of messages.
+    pub(super) given: Vec<SecretText>,
+    /// Versions of the object, its Secrets and the trust roots: what tells this client from the next.
     pub built_from: String,
+}
+
+/// A client, by provider.
+pub enum Service {
+    /// Of ProjectWebhooks.
+    AppMaker(AppMaker),
+    /// Of TaskNotifications.
+    CodeArts(Check),
+}
+
+impl Live {
+    /// Everything that no message may repeat: what the Secrets hold, and the token that was issued for it.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretText> {
+        let issued = match &self.service {
+            Service::CodeArts(check) => match check.auth() {
+                Auth::Password(tokens) => tokens.issued(),
+                Auth::Token(_) | Auth::AccessKey(_) => None,
+            },
+            Service::AppMaker(_) => None,
+        };
+        self.given.iter().cloned().chain(issued).collect()
+    }
 }
 
 /// The rooms' door to connections.

@@ -13,6 +13,7 @@ use super::events::Events;
 use super::index::{ConnectionKey, Index, User};
 use super::snapshot::Snapshots;
 use super::sources::Sources;
+use super::users::Users;
 use crate::domain::ids::ObjectKey;
 use crate::domain::marker::ClusterId;
 use crate::domain::pattern::UrlPattern;
@@ -72,7 +73,9 @@ pub struct Context {
     pub snapshots: Snapshots,
     /// Until then no pass begins.
     pub listed: Listed,
-    /// Who refers to what, and who claims what.
+    /// Who uses which connection.
+    pub users: Users,
+    /// Who claims what.
     pub index: Arc<Index>,
     /// Counters.
     pub metrics: Arc<Metrics>,
@@ -89,6 +92,8 @@ pub struct Context {
 pub struct Triggers {
     /// Over ProjectWebhooks.
     pub project_webhooks: UnboundedSender<ObjectKey>,
+    /// Over TaskNotifications.
+    pub task_notifications: UnboundedSender<ObjectKey>,
     /// Over connections.
     pub connections: UnboundedSender<ConnectionKey>,
 }
@@ -98,6 +103,8 @@ impl Triggers {
     pub fn user(&self, user: User) {
         match user {
             User::ProjectWebhook(key) => self.project_webhook(key),
+            // The receiver is gone only when the process is stopping.
+            User::TaskNotification(key) => drop(self.task_notifications.unbounded_send(key)),
             User::Connection(key) => self.connection(key),
         }
     }

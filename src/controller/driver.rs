@@ -235,18 +235,17 @@ fn judge<K: Kind>(
     match result {
         Ok(after) => {
             let after = after.or(before);
-            let result = match after.map(Reason::class) {
-                Some(Class::Ready) | None => PassResult::Settled,
-                Some(Class::Mending) => PassResult::Waiting,
-                Some(Class::Stalled) => PassResult::Stalled,
-            };
-            (after, result)
+            (after, result_of(after))
         }
         Err(halt) => {
             match halt {
                 Halt::Gathering(wait) => {
                     pass.again = Some(wait);
                     return (before, PassResult::Waiting);
+                }
+                Halt::NotDue(wait) => {
+                    pass.again = Some(wait);
+                    return (before, result_of(before));
                 }
                 Halt::Outdated => tracing::debug!(object = %pass.key, "somebody else wrote the object in between"),
                 Halt::Refused(Refusal { message: why, .. }) | Halt::Retry(why) => {
@@ -257,6 +256,14 @@ fn judge<K: Kind>(
             pass.failed = true;
             (before, PassResult::Failed)
         }
+    }
+}
+
+fn result_of(reason: Option<Reason>) -> PassResult {
+    match reason.map(Reason::class) {
+        Some(Class::Ready) | None => PassResult::Settled,
+        Some(Class::Mending) => PassResult::Waiting,
+        Some(Class::Stalled) => PassResult::Stalled,
     }
 }
 

@@ -1,9 +1,10 @@
-//! The index of all live ProjectWebhooks: who uses which connection, who claims which webhook, whose marker is whose.
+//! The index of all live ProjectWebhooks: who claims which webhook, whose marker is whose.
 //! The watch feeds it before it triggers a pass, so a decision never misses an older object that was already seen.
 
 mod rivals;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::ResourceExt;
@@ -66,8 +67,20 @@ impl From<&ClusterConnection> for ConnectionKey {
 pub enum User {
     /// A ProjectWebhook.
     ProjectWebhook(ObjectKey),
+    /// A TaskNotification.
+    TaskNotification(ObjectKey),
     /// A connection.
     Connection(ConnectionKey),
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProjectWebhook(key) => write!(f, "ProjectWebhook {key}"),
+            Self::TaskNotification(key) => write!(f, "TaskNotification {key}"),
+            Self::Connection(ConnectionKey { kind, key }) => write!(f, "{} {key}", kind.as_str()),
+        }
+    }
 }
 
 /// Namespace and name of an object.
@@ -113,15 +126,6 @@ impl Entry {
     }
 }
 
-/// What a change of one object means for others.
-#[derive(Debug, Default)]
-pub struct Affected {
-    /// Connections that gained their first user or lost one.
-    pub connections: Vec<ConnectionKey>,
-    /// Objects in conflict, for which it may now be their turn.
-    pub conflicted: Vec<ObjectKey>,
-}
-
 /// The undecided objects of a project, and since when the last of them is as it is.
 #[derive(Default)]
 struct Undecided {
@@ -135,7 +139,6 @@ struct Maps {
     /// Nearly always one.
     by_webhook: HashMap<WebhookId, Vec<ObjectKey>>,
     by_marker: HashMap<Marker, ObjectKey>,
-    by_connection: BTreeMap<ConnectionKey, HashSet<ObjectKey>>,
     /// Those that are creating or wishing, by project and display name.
     contested: HashMap<(ProjectId, Arc<str>), HashSet<ObjectKey>>,
     undecided: HashMap<(ConnectionKey, ProjectId), Undecided>,
@@ -158,10 +161,10 @@ impl Index {
         Self { cluster, maps: Mutex::default() }
     }
 
-    /// Takes an object's present state in.
-    pub fn applied(&self, object: &ProjectWebhook, now: Moment) -> Affected {
+    /// Takes an object's present state in. Returns the objects in conflict, for which it may now be their turn.
+    pub fn applied(&self, object: &ProjectWebhook, connection: ConnectionKey, now: Moment) -> Vec<ObjectKey> {
         let key = object_key(object);
-        let mut entry = self.entry(&key, object, now);
+        let mut entry = self.entry(&key, object, connection, now);
         let mut maps = self.lock();
         let before = maps.remove(&key);
         if let Some(before) = before.as_ref().filter(|b| b.generation == entry.generation && b.age == entry.age) {
@@ -169,21 +172,14 @@ impl Index {
         }
         let freed = before.as_ref().filter(|before| before.frees(&entry));
         let conflicted = freed.map(|before| maps.await_turn(before, &key, now)).unwrap_or_default();
-        let before = before.map(|before| before.connection);
-        let connection = entry.connection.clone();
-        let first = maps.insert(key, entry);
-        if before.as_ref() == Some(&connection) {
-            return Affected { connections: vec![], conflicted };
-        }
-        Affected { connections: before.into_iter().chain(first.then_some(connection)).collect(), conflicted }
+        maps.insert(key, entry);
+        conflicted
     }
 
-    /// Forgets an object.
-    pub fn deleted(&self, key: &ObjectKey, now: Moment) -> Affected {
+    /// Forgets an object. Returns the objects in conflict, for which it may now be their turn.
+    pub fn deleted(&self, key: &ObjectKey, now: Moment) -> Vec<ObjectKey> {
         let mut maps = self.lock();
-        let Some(before) = maps.remove(key) else { return Affected::default() };
-        let conflicted = maps.await_turn(&before, key, now);
-        Affected { connections: vec![before.connection], conflicted }
+        maps.remove(key).map(|before| maps.await_turn(&before, key, now)).unwrap_or_default()
     }
 
     /// Notes that something changed that the object refers to: what the remote showed before says nothing to it.
@@ -218,14 +214,6 @@ impl Index {
         self.lock().entries.get(key).map_or(Moment::default(), |entry| entry.since)
     }
 
-    /// All objects that refer to a connection.
-    #[must_use]
-    pub fn users_of(&self, connection: &ConnectionKey) -> Vec<ObjectKey> {
-        let mut users: Vec<_> = self.lock().by_connection.get(connection).into_iter().flatten().cloned().collect();
-        users.sort();
-        users
-    }
-
     /// Reserves a webhook for an object that is about to adopt it, before anything is written. Returns the object that
     /// was first, if there is one.
     pub fn reserve(&self, id: WebhookId, me: &ObjectKey) -> Option<ObjectKey> {
@@ -255,7 +243,7 @@ impl Index {
         RivalsOf { index: self, me: me.clone(), endpoint: endpoint.to_owned(), project }
     }
 
-    fn entry(&self, key: &ObjectKey, object: &ProjectWebhook, now: Moment) -> Entry {
+    fn entry(&self, key: &ObjectKey, object: &ProjectWebhook, connection: ConnectionKey, now: Moment) -> Entry {
         let spec = &object.spec;
         let status = object.status.as_ref();
         let claims = spec.management_policy != ManagementPolicy::Observe;
@@ -270,7 +258,7 @@ impl Index {
         let reason = status.and_then(|status| current_reason(&status.conditions));
         Entry {
             age: age(object),
-            connection: ConnectionKey::of(&spec.connection_ref, &key.namespace),
+            connection,
             project: spec.project_id.parse().ok(),
             name: spec.name.as_deref().map_or_else(|| key.name.clone(), Arc::from),
             marker: Marker::of(&self.cluster, key),
@@ -292,12 +280,7 @@ impl Index {
 }
 
 impl Maps {
-    /// Whether it is the first user of its connection.
-    fn insert(&mut self, key: ObjectKey, mut entry: Entry) -> bool {
-        // All users of a connection share its key.
-        if let Some((shared, _)) = self.by_connection.get_key_value(&entry.connection) {
-            entry.connection = shared.clone();
-        }
+    fn insert(&mut self, key: ObjectKey, entry: Entry) {
         // What status records needs no reservation any more.
         if let Some(id) = entry.recorded.filter(|id| self.adopting.get(id) == Some(&key)) {
             self.adopting.remove(&id);
@@ -320,12 +303,7 @@ impl Maps {
             self.conflicted.insert(key.clone());
         }
         self.by_marker.insert(entry.marker.clone(), key.clone());
-        let connection = entry.connection.clone();
-        let users = self.by_connection.entry(connection).or_default();
-        users.insert(key.clone());
-        let first = users.len() == 1;
         self.entries.insert(key, entry);
-        first
     }
 
     /// What was known of it.
@@ -345,12 +323,6 @@ impl Maps {
         }
         self.conflicted.remove(key);
         self.by_marker.remove(&entry.marker);
-        if let Some(users) = self.by_connection.get_mut(&entry.connection) {
-            users.remove(key);
-            if users.is_empty() {
-                self.by_connection.remove(&entry.connection);
-            }
-        }
         Some(entry)
     }
 

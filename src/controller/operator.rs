@@ -19,19 +19,23 @@ use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use self::start::{start_connections, start_webhooks};
+use self::start::{Notifications, Webhooks, start_connections, start_objects};
 use super::clock::Clock;
 use super::connections::Connections;
 use super::context::{Context, Settings, Triggers};
 use super::events::Events;
 use super::fail_point::FailPoint;
 use super::index::{ConnectionKey, Index};
+use super::project_webhook::ProjectWebhookKind;
 use super::refuse::kubernetes;
 use super::snapshot::{KEPT, Snapshots};
 use super::sources::{SourceKind, Sources};
-use super::wiring::{Watch, follow_sources, listed, slim};
+use super::task_notification::TaskNotificationKind;
+use super::users::Users;
+use super::wiring::{Watch, follow_sources, listed, slim, slim_notification, stores};
 use crate::api::connection::{ClusterConnection, Connection};
 use crate::api::project_webhook::{ConnectionKind, ProjectWebhook};
+use crate::api::task_notification::TaskNotification;
 use crate::domain::marker::ClusterId;
 use crate::domain::pattern::UrlPattern;
 use crate::ops::metrics::Metrics;
@@ -191,6 +195,7 @@ async fn ensure_namespace(namespaces: &Api<Namespace>, name: &str) -> anyhow::Re
 async fn wait_for_crds(client: &Client, settings: &Settings, health: &Health) {
     let namespace = settings.watch_namespaces.first().cloned();
     wait_for_crd::<ProjectWebhook>(scoped(client, namespace.as_deref()), health).await;
+    wait_for_crd::<TaskNotification>(scoped(client, namespace.as_deref()), health).await;
     wait_for_crd::<Connection>(scoped(client, namespace.as_deref()), health).await;
     if namespace.is_none() {
         wait_for_crd::<ClusterConnection>(Api::all(client.clone()), health).await;
@@ -245,7 +250,10 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
     let cluster = scopes[0].is_none().then(|| Watch::<ClusterConnection>::new(Api::all(client.clone()), |_| {}));
     let webhooks: Vec<_> =
         scopes.iter().map(|scope| Watch::<ProjectWebhook>::new(scoped(&client, scope.as_deref()), slim)).collect();
+    let notifications: Vec<_> =
+        scopes.iter().map(|scope| Watch::<TaskNotification>::new(scoped(&client, scope.as_deref()), slim_notification)).collect();
     let (project_webhooks, requested_webhooks) = unbounded();
+    let (task_notifications, requested_notifications) = unbounded();
     let (to_connections, requested_connections) = unbounded();
     let reporter = Reporter { controller: "hookwright.dev/operator".into(), instance: std::env::var("HOSTNAME").ok() };
     let context = Arc::new(Context {
@@ -258,24 +266,31 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
         ),
         clock: Clock::start(),
         snapshots: Snapshots::default(),
-        listed: listed(&connections, cluster.as_ref(), &webhooks),
+        listed: listed(vec![stores(&connections), stores(&cluster), stores(&webhooks), stores(&notifications)]),
+        users: Users::default(),
         index: Arc::new(Index::new(settings.cluster.clone())),
         metrics,
         health,
         events: Events::new(client.clone(), reporter),
-        triggers: Triggers { project_webhooks, connections: to_connections },
+        triggers: Triggers { project_webhooks, task_notifications, connections: to_connections },
         settings,
         client,
     });
     watch_sources(&context, &scopes);
     tokio::spawn(sweep(Arc::clone(&context)));
     let mut running = vec![];
-    let route = start_webhooks(&context, scopes.iter().cloned().zip(webhooks), per_scope, &stop, &mut running);
-    tokio::spawn(requested_webhooks.for_each(move |key| {
-        route.send(&key);
-        std::future::ready(())
-    }));
-    let namespaced = start_connections(&context, scopes.iter().cloned().zip(connections), &stop, &mut running);
+    let scoped = || scopes.iter().cloned();
+    let route = start_objects::<ProjectWebhookKind, Webhooks>(&context, scoped().zip(webhooks), per_scope, &stop, &mut running);
+    tokio::spawn(requested_webhooks.for_each(move |key| std::future::ready(route.send(&key))));
+    let route = start_objects::<TaskNotificationKind, Notifications>(
+        &context,
+        scoped().zip(notifications),
+        per_scope,
+        &stop,
+        &mut running,
+    );
+    tokio::spawn(requested_notifications.for_each(move |key| std::future::ready(route.send(&key))));
+    let namespaced = start_connections(&context, scoped().zip(connections), &stop, &mut running);
     let clustered = start_connections(&context, cluster.into_iter().map(|watch| (None, watch)), &stop, &mut running);
     tokio::spawn(requested_connections.for_each(move |key: ConnectionKey| {
         match key.kind {

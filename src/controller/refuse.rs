@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::api::condition::Reason;
 use crate::domain::desired::InvalidValue;
+use crate::domain::notification::InvalidChannel;
 use crate::domain::refusal::{Refusal, Retry, reveal};
 use crate::domain::secret::SecretText;
-use crate::remote::error::{Fault, RemoteError, RetryClass};
+use crate::remote::error::{Fault, RemoteCode, RemoteError, RetryClass};
 
 /// Why a step can't go on.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub enum Halt {
     /// Nothing is decided yet: others need the same LIST, and are waited for, for so long at most. The pass goes on where it
     /// stands.
     Gathering(Duration),
+    /// Nothing has changed since the last look, and the next one is not due before this time: all stays as it is.
+    NotDue(Duration),
     /// Somebody else wrote the object in between: the pass is tried again with what it is now.
     Outdated,
     /// Nothing is wrong with the object, so nothing is said there: Kubernetes could not be asked or written to, or this
@@ -42,6 +45,12 @@ impl From<InvalidValue> for Refusal {
     }
 }
 
+impl From<InvalidChannel> for Refusal {
+    fn from(error: InvalidChannel) -> Self {
+        Self::person(Reason::InvalidSpec, error.to_string())
+    }
+}
+
 /// What Kubernetes answered, without the request: its body may hold a status with the user's values.
 #[must_use]
 pub fn kubernetes(error: &kube::Error) -> String {
@@ -63,15 +72,10 @@ pub fn is_gone(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
-/// What a failed call means for the object. `on_404` is the reason of a 404, which depends on what was asked for;
-/// `secrets` are the values that a message of the remote must not repeat; where they are not known, nothing that it says
-/// is shown.
+/// What a failed call means for the object. `on_404` is the reason of a 404, which depends on what was asked for.
 #[must_use]
-pub fn remote(error: &RemoteError, on_404: Reason, secrets: Option<&[SecretText]>) -> Halt {
-    if error.is_own_stop() {
-        return Halt::Retry(error.to_string());
-    }
-    let reason = match &error.fault {
+pub const fn reason_of(error: &RemoteError, on_404: Reason) -> Reason {
+    match &error.fault {
         Fault::Unauthorized(_) => Reason::CredentialsRejected,
         Fault::Forbidden(_) => Reason::Forbidden,
         Fault::NotFound(_) => on_404,
@@ -85,26 +89,29 @@ pub fn remote(error: &RemoteError, on_404: Reason, secrets: Option<&[SecretText]
         | Fault::Body(_)
         | Fault::Draining
         | Fault::Cut => Reason::RemoteUnavailable,
-    };
+    }
+}
+
+/// A failed call, as it is told on the object. `advice` says what to do; `secrets` are the values that a message of the
+/// remote must not repeat; where they are not known, nothing that it says is shown.
+#[must_use]
+pub fn remote(error: &RemoteError, reason: Reason, advice: &str, secrets: Option<&[SecretText]>) -> Halt {
+    if error.is_own_stop() {
+        return Halt::Retry(error.to_string());
+    }
     let retry = match error.retry() {
         RetryClass::Soon => Retry::Backoff,
         RetryClass::After(delay) => Retry::After(delay),
         RetryClass::Person => Retry::OnChange,
     };
-    let message = format!("{error}{}{}", Said { error, secrets }, advice(reason));
+    let message = format!("{error}{}{advice}", Said { error, secrets });
     Halt::Refused(Refusal { reason, message, retry })
 }
 
-fn advice(reason: Reason) -> &'static str {
-    match reason {
-        Reason::CredentialsRejected => "; put a valid token into the Secret of the connection",
-        Reason::Forbidden => "; give the token's user the permission to manage the project's webhooks",
-        Reason::ProjectNotFound => {
-            "; correct spec.organizationId and spec.projectId, or give the token access to the project"
-        }
-        Reason::RemoteRejected => "; correct the spec",
-        _ => "",
-    }
+/// The remote's own code, if it repeats nothing secret.
+#[must_use]
+pub fn said(code: Option<&RemoteCode>, secrets: &[SecretText]) -> Option<String> {
+    reveal(&SecretText::new(code?.as_str()), secrets).map(str::to_owned)
 }
 
 /// The remote's own code and message, as far as they may be shown.
@@ -116,9 +123,8 @@ struct Said<'a> {
 impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(secrets) = self.secrets else { return Ok(()) };
-        let code = self.error.code().map(|code| SecretText::new(code.as_str()));
-        let shown = |text: &Option<&SecretText>| text.and_then(|text| reveal(text, secrets)).map(str::to_owned);
-        match (shown(&code.as_ref()), shown(&self.error.message())) {
+        let message = self.error.message().and_then(|text| reveal(text, secrets));
+        match (said(self.error.code(), secrets).as_deref(), message) {
             (Some(code), Some(message)) => write!(f, " ({code}: {message})"),
             (Some(text), None) | (None, Some(text)) => write!(f, " ({text})"),
             (None, None) => Ok(()),

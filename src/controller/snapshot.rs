@@ -21,6 +21,7 @@ use crate::domain::observed::Webhook;
 use crate::domain::schedule::{backoff, jittered};
 use crate::domain::time::Moment;
 use crate::ops::metrics::{Kind, Metrics};
+use crate::remote::app_maker::AppMaker;
 use crate::remote::error::{RemoteError, RetryClass};
 use crate::remote::pace::Priority;
 
@@ -58,6 +59,15 @@ pub enum NoList {
     Failed(Failed),
     /// Others are about to need one too; to be asked for again after this time, or when one is there.
     Gathering(Duration),
+}
+
+/// What a LIST is made through.
+#[derive(Clone, Copy)]
+pub struct Remote<'a> {
+    /// The connection.
+    pub live: &'a Live,
+    /// Its client.
+    pub app_maker: &'a AppMaker,
 }
 
 /// Who asks for a LIST.
@@ -163,7 +173,7 @@ impl Project {
     /// The LIST fails, or failed a moment ago, or the asker waits for others.
     pub async fn list(
         &self,
-        live: &Live,
+        Remote { live, app_maker }: Remote<'_>,
         path: &ProjectPath,
         begun_after: Moment,
         asker: Asker<'_>,
@@ -192,7 +202,7 @@ impl Project {
         }
         self.gather().await;
         let begun = clock.now();
-        let answer = live.app_maker.list(path, asker.priority).await;
+        let answer = app_maker.list(path, asker.priority).await;
         lock(&self.gathering).end().into_iter().filter(|other| other != asker.object).for_each(asker.tell);
         match answer {
             Ok(webhooks) => {

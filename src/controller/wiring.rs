@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::future::{BoxFuture, join_all};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
@@ -21,8 +22,8 @@ use serde::de::DeserializeOwned;
 use super::context::{Context, Listed};
 use super::index::{User, object_key};
 use super::sources::{SourceKey, SourceKind, lock};
-use crate::api::connection::{ClusterConnection, Connection};
 use crate::api::project_webhook::{Ownership, ProjectWebhook};
+use crate::api::task_notification::TaskNotification;
 use crate::api::{CORRECT_DRIFT_REQUESTED_AT, CREATING, GROUP, RECONCILE_REQUESTED_AT};
 use crate::domain::ids::ObjectKey;
 use crate::domain::intent::Creating;
@@ -91,6 +92,15 @@ pub fn slim(object: &mut ProjectWebhook) {
         remote.events.shrink_to_fit();
         remote.header_names.shrink_to_fit();
     }
+}
+
+/// Drops room that deserializing leaves in lists.
+pub fn slim_notification(object: &mut TaskNotification) {
+    object.spec.channels.shrink_to_fit();
+    let Some(status) = &mut object.status else { return };
+    status.conditions.shrink_to_fit();
+    status.channels.shrink_to_fit();
+    status.drift.shrink_to_fit();
 }
 
 /// A watch's error without its sources: they may repeat what was sent.
@@ -177,33 +187,25 @@ fn reference_to<K: Resource<DynamicType = ()>>(key: &ObjectKey) -> ObjectRef<K> 
     if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) }
 }
 
+/// Ends once a store holds its first list.
+pub type Ready = BoxFuture<'static, ()>;
+
+/// The first lists of these watches.
+pub fn stores<'a, K>(watches: impl IntoIterator<Item = &'a Watch<K>>) -> Vec<Ready>
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    let ready = |store: Store<K>| async move {
+        // A writer is dropped only when the process is stopping, and then nothing runs any more.
+        let _ = store.wait_until_ready().await;
+    };
+    watches.into_iter().map(|watch| ready(watch.store.clone()).boxed()).collect()
+}
+
 /// Waits for the first list of all of these. No pass may begin before that: a connection that is not listed yet would be
 /// told as missing, and one whose users are not listed yet would lose its finalizer.
-pub fn listed(
-    connections: &[Watch<Connection>],
-    cluster: Option<&Watch<ClusterConnection>>,
-    webhooks: &[Watch<ProjectWebhook>],
-) -> Listed {
-    fn stores<'a, K>(watches: impl IntoIterator<Item = &'a Watch<K>>) -> Vec<Store<K>>
-    where
-        K: Resource<DynamicType = ()> + Clone + 'static,
-    {
-        watches.into_iter().map(|watch| watch.store.clone()).collect()
-    }
-    let (connections, cluster, webhooks) = (stores(connections), stores(cluster), stores(webhooks));
-    let all = async move {
-        // A writer is dropped only when the process is stopping, and then nothing runs any more.
-        for store in connections {
-            let _ = store.wait_until_ready().await;
-        }
-        for store in cluster {
-            let _ = store.wait_until_ready().await;
-        }
-        for store in webhooks {
-            let _ = store.wait_until_ready().await;
-        }
-    };
-    all.boxed().shared()
+pub fn listed(kinds: Vec<Vec<Ready>>) -> Listed {
+    join_all(kinds.into_iter().flatten()).map(|_| ()).boxed().shared()
 }
 
 /// Runs passes for what is queued, once all is `listed` and until `stop`; passes under way are ended first.

@@ -87,6 +87,32 @@ impl fmt::Display for ProjectPath {
     }
 }
 
+/// The text is no id of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id of 1 to 32 letters, digits, - and _")]
+pub struct NotATaskId;
+
+/// A CodeArts Check task: 1 to 32 characters (seed check-task-webhook-info), of `[A-Za-z0-9_-]`, so that it is one
+/// segment of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId(Box<str>);
+
+impl FromStr for TaskId {
+    type Err = NotATaskId;
+
+    fn from_str(text: &str) -> Result<Self, NotATaskId> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let is_id = (1..=32).contains(&text.len()) && text.bytes().all(allowed);
+        if is_id { Ok(Self(text.into())) } else { Err(NotATaskId) }
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Namespace and name of an object of this cluster. Cheap to clone: a handful of maps hold each key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {
@@ -118,6 +144,13 @@ mod tests {
         fn only_24_hexadecimal_digits_are_an_id(text in "\\PC{0,30}|[0-9a-fA-F]{22,26}") {
             let is_hex = text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit());
             prop_assert_eq!(text.parse::<ProjectId>().is_ok(), is_hex);
+        }
+
+        #[test]
+        fn only_1_to_32_letters_digits_dashes_and_underscores_are_a_task(text in "\\PC{0,34}|[A-Za-z0-9_-]{0,34}") {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+            let is_id = (1..=32).contains(&text.chars().count()) && text.chars().all(allowed);
+            prop_assert_eq!(text.parse::<TaskId>().is_ok(), is_id);
         }
     }
 }

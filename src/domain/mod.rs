@@ -13,6 +13,7 @@ pub mod ids;
 pub mod intent;
 pub mod marker;
 pub mod memory;
+pub mod notification;
 pub mod observed;
 pub mod pattern;
 pub mod plan;

@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
+use super::refusal::Refusal;
+use super::secret::ReceiverUrl;
+use crate::api::condition::Reason;
+
 /// `[scheme://]host[:port]`; https if no scheme is written. `*` stands for one label of the host, or for any port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlPattern {
@@ -146,10 +150,21 @@ pub fn endpoint_allowed(patterns: &[UrlPattern], endpoint: &Url) -> bool {
     bare && patterns.iter().any(|pattern| pattern.matches(endpoint))
 }
 
-/// Whether a receiver may be registered: no patterns means all.
-#[must_use]
-pub fn receiver_allowed(patterns: &[UrlPattern], receiver: &Url) -> bool {
-    patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(receiver))
+/// Whether a receiver may be named: no patterns means all.
+///
+/// # Errors
+/// It may not.
+pub fn check_receiver(patterns: &[UrlPattern], receiver: &ReceiverUrl) -> Result<(), Refusal> {
+    let matches = |url: &Url| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(url));
+    if receiver.url().is_some_and(matches) {
+        return Ok(());
+    }
+    let message = format!(
+        "receiver {} matches none of the operator's --allowed-receiver patterns; use another receiver, or have the \
+         operator's administrator allow it",
+        receiver.host()
+    );
+    Err(Refusal::person(Reason::ReceiverNotAllowed, message))
 }
 
 #[cfg(test)]

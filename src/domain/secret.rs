@@ -86,6 +86,15 @@ impl ReceiverUrl {
     }
 }
 
+/// Everything of a URL that must not be shown, however it is written: all but its host.
+#[must_use]
+pub fn hidden_parts(url: &str) -> Vec<SecretText> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (authority, path) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));
+    let user = authority.rsplit_once('@').map(|(user, _)| SecretText::new(user));
+    [SecretText::new(path)].into_iter().chain(user).collect()
+}
+
 impl fmt::Debug for ReceiverUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "(URL at {})", self.host())

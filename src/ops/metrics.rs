@@ -43,6 +43,8 @@ labels!(
         ClusterConnection = "ClusterConnection",
         /// A ProjectWebhook.
         ProjectWebhook = "ProjectWebhook",
+        /// A TaskNotification.
+        TaskNotification = "TaskNotification",
     }
 );
 labels!(
@@ -50,6 +52,10 @@ labels!(
     Provider {
         /// Akinon App Maker.
         AppMaker = "app-maker",
+        /// Huawei Cloud CodeArts Check.
+        CodeArtsCheck = "codearts-check",
+        /// Huawei Cloud IAM, which issues tokens for CodeArts.
+        CodeArtsIam = "codearts-iam",
     }
 );
 labels!(

@@ -2,24 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Instant;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
-use super::error::{Call, Fault, NotSent, RemoteError};
-use super::gate::{Cut, Gate};
-use super::http::{HttpClient, Reply, Request, SetupError};
-use super::pace::{Feedback, Pace, Priority};
+use super::caller::{Ask, Caller};
+use super::error::{Call, Fault, RemoteError};
+use super::http::{Reply, SetupError, check_base};
+use super::pace::Priority;
 use super::wire;
 use crate::domain::desired::{Changes, Desired};
 use crate::domain::ids::{ProjectPath, WebhookId};
 use crate::domain::marker::Marker;
 use crate::domain::observed::{HeaderName, Webhook};
 use crate::domain::secret::{ReceiverUrl, SecretText};
-use crate::ops::metrics::{Metrics, Provider, StatusClass};
+use crate::ops::metrics::Provider;
 
 macro_rules! calls {
     ($($name:ident = $label:literal $method:literal $target:literal $template:literal;)*) => {
@@ -65,34 +63,12 @@ impl NewWebhook {
     }
 }
 
-/// What an [`AppMaker`] is put together from.
-pub struct Parts {
-    /// The endpoint, with the version: `https://abp-api.akinon.net/api/v1`.
-    pub base: Url,
-    /// The HTTP client with the connection's trust roots and timeout.
-    pub client: HttpClient,
-    /// The bearer token.
-    pub token: SecretText,
-    /// The connection's pace, shared by all who use it.
-    pub pace: Pace,
-    /// Where calls are counted.
-    pub metrics: Arc<Metrics>,
-    /// Whether calls may be made.
-    pub gate: Arc<dyn Gate>,
-    /// What ends calls at once.
-    pub cut: Cut,
-}
-
 /// The API as one connection reaches it. Cheap to clone.
 #[derive(Clone)]
 pub struct AppMaker {
     base: Url,
-    client: HttpClient,
     authorization: HeaderValue,
-    pace: Pace,
-    metrics: Arc<Metrics>,
-    gate: Arc<dyn Gate>,
-    cut: Cut,
+    caller: Caller,
 }
 
 impl fmt::Debug for AppMaker {
@@ -101,29 +77,25 @@ impl fmt::Debug for AppMaker {
     }
 }
 
-/// One call with its path and body.
-struct Ask<'a> {
-    call: Call,
-    project: &'a ProjectPath,
-    webhook: Option<WebhookId>,
-    json: Option<Value>,
-    priority: Priority,
+/// The webhook that a call is about, or its project.
+struct About<'a>(&'a ProjectPath, Option<WebhookId>);
+
+impl fmt::Display for About<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(project, webhook) = self;
+        webhook.map_or(write!(f, "{project}"), |id| write!(f, "{project}/{id}"))
+    }
 }
 
 impl AppMaker {
-    /// Puts the API together.
+    /// The API at `base`, the endpoint with its version: `https://abp-api.akinon.net/api/v1`.
     ///
     /// # Errors
     /// The endpoint or the token can't be used.
-    pub fn new(parts: Parts) -> Result<Self, SetupError> {
-        let Parts { base, client, token, pace, metrics, gate, cut } = parts;
-        let plain = base.username().is_empty() && base.password().is_none();
-        let nothing_more = base.query().is_none() && base.fragment().is_none();
-        if !matches!(base.scheme(), "http" | "https") || !plain || !nothing_more {
-            return Err(SetupError::BadEndpoint);
-        }
-        let authorization = bearer(&token)?;
-        Ok(Self { base, client, authorization, pace, metrics, gate, cut })
+    pub fn new(base: Url, token: &SecretText, caller: Caller) -> Result<Self, SetupError> {
+        check_base(&base)?;
+        let authorization = bearer(token)?;
+        Ok(Self { base, authorization, caller })
     }
 
     /// All webhooks of a project.
@@ -131,8 +103,8 @@ impl AppMaker {
     /// # Errors
     /// No usable answer. A body of another shape than the documented array is one, and never an empty list.
     pub async fn list(&self, project: &ProjectPath, priority: Priority) -> Result<Vec<Webhook>, RemoteError> {
-        let ask = Ask { call: LIST, project, webhook: None, json: None, priority };
-        self.send(ask, |reply| wire::list(&reply.body?).map_err(Fault::Body)).await
+        let read = |reply: Reply| wire::list(&reply.body?).map_err(Fault::Body);
+        self.send(LIST, About(project, None), None, priority, read).await
     }
 
     /// One webhook; `None` if the remote does not know it (404).
@@ -145,8 +117,8 @@ impl AppMaker {
         id: WebhookId,
         priority: Priority,
     ) -> Result<Option<Webhook>, RemoteError> {
-        let ask = Ask { call: GET, project, webhook: Some(id), json: None, priority };
-        unless_unknown(self.send(ask, |reply| wire::one(&reply.body?, id).map_err(Fault::Body)).await)
+        let read = |reply: Reply| wire::one(&reply.body?, id).map_err(Fault::Body);
+        unless_unknown(self.send(GET, About(project, Some(id)), None, priority, read).await)
     }
 
     /// Asks for a new webhook. `Ok` means accepted: the 201 is documented with a project as its body, so that the
@@ -156,7 +128,7 @@ impl AppMaker {
     /// Not accepted, or, if [`RemoteError::ambiguous`], not known.
     pub async fn create(&self, project: &ProjectPath, webhook: &NewWebhook) -> Result<(), RemoteError> {
         let json = Some(wire::create(webhook));
-        self.send(Ask { call: CREATE, project, webhook: None, json, priority: Priority::Urgent }, accepted).await
+        self.send(CREATE, About(project, None), json, Priority::Urgent, accepted).await
     }
 
     /// Asks for a change. `Ok` means accepted.
@@ -165,7 +137,7 @@ impl AppMaker {
     /// Not accepted, or, if [`RemoteError::ambiguous`], not known.
     pub async fn update(&self, project: &ProjectPath, id: WebhookId, changes: &Changes) -> Result<(), RemoteError> {
         let json = Some(wire::update(changes));
-        self.send(Ask { call: UPDATE, project, webhook: Some(id), json, priority: Priority::Urgent }, accepted).await
+        self.send(UPDATE, About(project, Some(id)), json, Priority::Urgent, accepted).await
     }
 
     /// Deletes a webhook. One that the remote does not know (404) is deleted.
@@ -173,47 +145,21 @@ impl AppMaker {
     /// # Errors
     /// Not deleted, or, if [`RemoteError::ambiguous`], not known.
     pub async fn delete(&self, project: &ProjectPath, id: WebhookId) -> Result<(), RemoteError> {
-        let ask = Ask { call: DELETE, project, webhook: Some(id), json: None, priority: Priority::Urgent };
-        unless_unknown(self.send(ask, accepted).await).map(|_| ())
+        unless_unknown(self.send(DELETE, About(project, Some(id)), None, Priority::Urgent, accepted).await).map(|_| ())
     }
 
-    /// Waits for the call's turn, makes it, reads the answer, and tells metrics and pace how it went.
-    async fn send<T>(&self, ask: Ask<'_>, read: impl FnOnce(Reply) -> Result<T, Fault>) -> Result<T, RemoteError> {
-        let Ask { call, project, webhook, json, priority } = ask;
-        let permit = tokio::select! {
-            biased;
-            () = self.cut.wait() => return Err(RemoteError::new(call, Fault::Draining)),
-            permit = self.pace.acquire(priority) => permit,
-        };
-        self.metrics.paced(Provider::AppMaker, permit.waited());
-        // Asked after the wait: while it lasted, another one may have become the leader.
-        let Ok(deadline) = self.gate.may_call() else {
-            permit.unused();
-            return Err(RemoteError::new(call, Fault::Draining));
-        };
-        let Some(url) = self.url(project, webhook) else {
-            permit.unused();
-            return Err(RemoteError::new(call, Fault::NotSent(NotSent::Internal)));
-        };
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, self.authorization.clone())]);
-        let begun = Instant::now();
-        let request = Request { call, url, headers, json: json.as_ref(), deadline, cut: &self.cut };
-        let reply = self.client.call(request).await;
-        let result = reply.and_then(|reply| read(reply).map_err(|fault| RemoteError::new(call, fault)));
-        let (took, class) = (begun.elapsed(), StatusClass::of(result.as_ref().err()));
-        permit.done(Feedback::of(result.as_ref().err()));
-        self.metrics.remote_call(Provider::AppMaker, call, class, took);
-        tracing::debug!(
-            method = call.method,
-            path = call.template,
-            organization = %project.organization,
-            project = %project.project,
-            webhook = webhook.map(tracing::field::display),
-            status = class.as_str(),
-            milliseconds = took.as_millis(),
-            "remote call"
-        );
-        result
+    async fn send<T>(
+        &self,
+        call: Call,
+        about: About<'_>,
+        json: Option<Value>,
+        priority: Priority,
+        read: impl FnOnce(Reply) -> Result<T, Fault>,
+    ) -> Result<T, RemoteError> {
+        let url = self.url(about.0, about.1);
+        let ask = Ask { provider: Provider::AppMaker, call, url, about: &about, json, priority };
+        let authorization = self.authorization.clone();
+        self.caller.send(ask, |_| HeaderMap::from_iter([(AUTHORIZATION, authorization)]), read).await
     }
 
     /// Path segments are pushed one by one onto the endpoint's own; ids are hexadecimal digits by their type.

@@ -55,6 +55,14 @@ pub enum SetupError {
     BadToken,
 }
 
+/// Whether an endpoint is a place and a path, to which the paths of an API can be added.
+pub(super) fn check_base(base: &Url) -> Result<(), SetupError> {
+    let plain = base.username().is_empty() && base.password().is_none();
+    let nothing_more = base.query().is_none() && base.fragment().is_none();
+    let usable = matches!(base.scheme(), "http" | "https") && plain && nothing_more;
+    if usable { Ok(()) } else { Err(SetupError::BadEndpoint) }
+}
+
 /// A client with its own connections and trust roots. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
@@ -83,6 +91,8 @@ pub struct Request<'a> {
 pub struct Reply {
     /// The status.
     pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The whole body.
     pub body: Result<Vec<u8>, Fault>,
 }
@@ -141,7 +151,8 @@ impl HttpClient {
         let response = limits.within(builder.send()).await?.map_err(|error| transport::classify(&error))?;
         let status = response.status().as_u16();
         if response.status().is_success() {
-            return Ok(Reply { status, body: read_body(response, MAX_BODY, &limits).await });
+            let headers = response.headers().clone();
+            return Ok(Reply { status, headers, body: read_body(response, MAX_BODY, &limits).await });
         }
         let retry_after = refusal::retry_after(response.headers(), jiff::Timestamp::now());
         // The status counts, whatever becomes of its body.

@@ -12,7 +12,8 @@ use hookwright::domain::observed::HeaderName;
 use hookwright::domain::secret::{ReceiverUrl, SecretText};
 use hookwright::ops::metrics::Metrics;
 use hookwright::ops::telemetry::{self, LogFormat};
-use hookwright::remote::app_maker::{AppMaker, NewWebhook, Parts};
+use hookwright::remote::app_maker::{AppMaker, NewWebhook};
+use hookwright::remote::caller::Caller;
 use hookwright::remote::error::RemoteError;
 use hookwright::remote::gate::{Cut, Gate, Open};
 use hookwright::remote::http::{ClientOptions, HttpClient};
@@ -95,7 +96,7 @@ impl Setup {
         let Self { base, token, ca_pem, timeout, gate, cut, pace, metrics } = self;
         let client = HttpClient::new(&ClientOptions { ca_pem, timeout }).unwrap();
         let base = Url::parse(&base).unwrap();
-        AppMaker::new(Parts { base, client, token: SecretText::new(token), pace, metrics, gate, cut }).unwrap()
+        AppMaker::new(base, &SecretText::new(token), Caller { client, pace, metrics, gate, cut }).unwrap()
     }
 }
 

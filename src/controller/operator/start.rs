@@ -7,57 +7,95 @@ use tokio::task::JoinHandle;
 
 use super::stopped;
 use crate::api::project_webhook::ProjectWebhook;
+use crate::api::task_notification::TaskNotification;
 use crate::controller::connection::{self, ConnectionObject};
 use crate::controller::context::Context;
 use crate::controller::driver::Driver;
-use crate::controller::index::{Affected, object_key};
+use crate::controller::index::{ConnectionKey, object_key};
 use crate::controller::kind::Kind;
 use crate::controller::project_webhook::ProjectWebhookKind;
+use crate::controller::task_notification::TaskNotificationKind;
+use crate::controller::users::Used;
 use crate::controller::wiring::{Observer, Router, Watch, follow, queue, run};
 
-struct Webhooks(Arc<Driver<ProjectWebhookKind>>);
+/// Feeds the indexes with ProjectWebhooks.
+pub(super) struct Webhooks(Arc<Driver<ProjectWebhookKind>>);
+
+impl From<Arc<Driver<ProjectWebhookKind>>> for Webhooks {
+    fn from(driver: Arc<Driver<ProjectWebhookKind>>) -> Self {
+        Self(driver)
+    }
+}
 
 impl Observer<ProjectWebhook> for Webhooks {
     fn applied(&self, object: &ProjectWebhook) {
         let context = self.0.context();
-        self.trigger(context.index.applied(object, context.clock.now()));
+        let connection = used::<ProjectWebhookKind>(context, object);
+        let conflicted = context.index.applied(object, connection, context.clock.now());
+        conflicted.into_iter().for_each(|key| context.triggers.project_webhook(key));
     }
 
     fn deleted(&self, object: &ProjectWebhook) {
         let context = self.0.context();
-        self.trigger(context.index.deleted(&object_key(object), context.clock.now()));
+        unused::<ProjectWebhookKind>(context, object);
+        let conflicted = context.index.deleted(&object_key(object), context.clock.now());
+        conflicted.into_iter().for_each(|key| context.triggers.project_webhook(key));
         self.0.gone(object);
     }
 }
 
-impl Webhooks {
-    fn trigger(&self, affected: Affected) {
-        let triggers = &self.0.context().triggers;
-        let Affected { connections, conflicted } = affected;
-        for connection in connections {
-            triggers.connection(connection);
-        }
-        for key in conflicted {
-            triggers.project_webhook(key);
-        }
+/// Feeds the index of users with TaskNotifications.
+pub(super) struct Notifications(Arc<Driver<TaskNotificationKind>>);
+
+impl From<Arc<Driver<TaskNotificationKind>>> for Notifications {
+    fn from(driver: Arc<Driver<TaskNotificationKind>>) -> Self {
+        Self(driver)
     }
 }
 
-/// Passes over the ProjectWebhooks of these scopes.
-pub(super) fn start_webhooks(
+impl Observer<TaskNotification> for Notifications {
+    fn applied(&self, object: &TaskNotification) {
+        used::<TaskNotificationKind>(self.0.context(), object);
+    }
+
+    fn deleted(&self, object: &TaskNotification) {
+        unused::<TaskNotificationKind>(self.0.context(), object);
+        self.0.gone(object);
+    }
+}
+
+/// Notes the connection that an object uses, and tells those that gained their first user or lost one.
+fn used<K: Kind>(context: &Context, object: &K::Object) -> ConnectionKey {
+    let Used { connection, affected } = context.users.applied(K::user(object_key(object)), K::connection(object));
+    affected.into_iter().for_each(|connection| context.triggers.connection(connection));
+    connection
+}
+
+fn unused<K: Kind>(context: &Context, object: &K::Object) {
+    if let Some(connection) = context.users.deleted(&K::user(object_key(object))) {
+        context.triggers.connection(connection);
+    }
+}
+
+/// Passes over the objects of one kind in these scopes; `O` is told of them first.
+pub(super) fn start_objects<K: Kind, O>(
     context: &Arc<Context>,
-    scopes: impl Iterator<Item = (Option<String>, Watch<ProjectWebhook>)>,
+    scopes: impl Iterator<Item = (Option<String>, Watch<K::Object>)>,
     concurrency: u16,
     stop: &watch::Receiver<bool>,
     running: &mut Vec<JoinHandle<()>>,
-) -> Router<<ProjectWebhookKind as Kind>::Object> {
-    let driver = Arc::new(Driver::<ProjectWebhookKind>::new(Arc::clone(context)));
+) -> Router<K::Object>
+where
+    O: Observer<K::Object> + From<Arc<Driver<K>>>,
+{
+    let driver = Arc::new(Driver::<K>::new(Arc::clone(context)));
+    let observer = Arc::new(O::from(Arc::clone(&driver)));
     let (mut routes, listed) = (vec![], &context.listed);
     for (scope, watch) in scopes {
         let (sender, receiver) = queue();
         routes.push((scope, sender.clone()));
         let store = watch.store.clone();
-        tokio::spawn(follow(watch, Arc::new(Webhooks(Arc::clone(&driver))), sender));
+        tokio::spawn(follow(watch, Arc::clone(&observer), sender));
         let driver = Arc::clone(&driver);
         let pass = move |object| {
             let driver = Arc::clone(&driver);
@@ -73,8 +111,8 @@ struct ConnectionUsers(Arc<Context>);
 impl<K: ConnectionObject> Observer<K> for ConnectionUsers {
     fn applied(&self, object: &K) {
         // Users wait for a connection that is missing, or follow one that changes.
-        for user in self.0.index.users_of(&object.connection_key()) {
-            self.0.triggers.project_webhook(user);
+        for user in self.0.users.of(&object.connection_key()) {
+            self.0.triggers.user(user);
         }
     }
 

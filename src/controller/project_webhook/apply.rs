@@ -70,7 +70,7 @@ async fn create(
     announce(pass, resolved, desired, observed, replaces.is_some()).await?;
     let marker = Marker::of(&pass.context.settings.cluster, &pass.key);
     let webhook = NewWebhook::new(desired, pass.context.settings.marking.then_some(&marker));
-    let answer = FailPoint::Create.after(resolved.live.app_maker.create(&resolved.path, &webhook)).await;
+    let answer = FailPoint::Create.after(resolved.app_maker.create(&resolved.path, &webhook)).await;
     let now = written(pass);
     let unclear = answer.as_ref().is_err_and(RemoteError::ambiguous);
     let ended = match &answer {
@@ -137,7 +137,7 @@ async fn update(
         publish::hold(pass, json!({})).await?;
     }
     let before = find(observed, id);
-    let answer = FailPoint::Update.after(resolved.live.app_maker.update(&resolved.path, id, changes)).await;
+    let answer = FailPoint::Update.after(resolved.app_maker.update(&resolved.path, id, changes)).await;
     let now = written(pass);
     if is_gone(&answer) {
         // Without this, a LIST that lags would have the same PATCH tried again and again.
@@ -157,7 +157,7 @@ async fn update(
 
 /// DELETE; 404 is success.
 pub(super) async fn delete(pass: &mut PwhPass<'_>, resolved: &Resolved, id: WebhookId) -> Result<(), Halt> {
-    let answer = FailPoint::Delete.after(resolved.live.app_maker.delete(&resolved.path, id)).await;
+    let answer = FailPoint::Delete.after(resolved.app_maker.delete(&resolved.path, id)).await;
     written(pass);
     answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?;
     pass.memory.done.deleted.insert(id);
@@ -172,7 +172,7 @@ pub(super) async fn unmark(
     changes: &Changes,
 ) -> Result<(), Halt> {
     pass.memory.done.unmarked.insert(id);
-    let answer = FailPoint::Unmark.after(resolved.live.app_maker.update(&resolved.path, id, changes)).await;
+    let answer = FailPoint::Unmark.after(resolved.app_maker.update(&resolved.path, id, changes)).await;
     written(pass);
     if is_gone(&answer) {
         return Ok(());

@@ -9,8 +9,8 @@ use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 
 use super::apply::{delete, record_webhook, unmark};
-use super::observe::{accepted, admit, call_failed, no_list};
-use super::resolve::{Versions, connection, project_path, texts};
+use super::observe::{call_failed, no_list};
+use super::resolve::{Versions, app_maker, project_path, texts};
 use super::{Observed, ProjectWebhookKind, Resolved, case, decisions, intent};
 use crate::api::FINALIZER;
 use crate::api::condition::{Class, Reason};
@@ -20,8 +20,10 @@ use crate::controller::connections::Live;
 use crate::controller::index::ConnectionKey;
 use crate::controller::kind::{Kind, Pass};
 use crate::controller::publish;
+use crate::controller::reference::connection;
 use crate::controller::refuse::Halt;
 use crate::controller::snapshot::{Asker, NoList, Snapshot};
+use crate::controller::verdict;
 use crate::domain::deletion::{DeletionPlan, effective_policy, plan_deletion};
 use crate::domain::ids::{ProjectPath, WebhookId};
 use crate::domain::memory::Basis;
@@ -59,7 +61,7 @@ pub(super) async fn finalize(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
 async fn clean_up(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
     let path = project_path(pass)?;
     let live = usable_connection(pass, &path).await?;
-    let resolved = resolved(pass, live, path).await;
+    let resolved = resolved(pass, live, path).await?;
     // What is deleted goes by what the remote shows now, not by what it showed a moment ago.
     let since = pass.context.clock.now();
     let mut ask = None;
@@ -116,15 +118,16 @@ async fn write_once(
 
 /// The connection as it is, or as it was last used: when everything is deleted together, its Secret often goes first.
 async fn usable_connection(pass: &PwhPass<'_>, path: &ProjectPath) -> Result<Arc<Live>, Halt> {
-    let refusal = match connection(pass, path).await {
+    let reference = &pass.object.spec.connection_ref;
+    let refusal = match connection(pass.context, reference, &pass.key.namespace, Some(path)).await {
         Err(Halt::Refused(refusal)) => refusal,
         other => return other,
     };
     let gone = matches!(refusal.reason, Reason::ConnectionNotFound | Reason::ConnectionNotReady);
-    let key = ConnectionKey::of(&pass.object.spec.connection_ref, &pass.key.namespace);
+    let key = ConnectionKey::of(reference, &pass.key.namespace);
     match pass.context.connections.last_seen(&key) {
         Some(live) if gone => {
-            admits(pass.context, &key, &live.declared.tenancy, &pass.key.namespace, path).await?;
+            admits(pass.context, &key, &live.declared.tenancy, &pass.key.namespace, Some(path)).await?;
             Ok(live)
         }
         _ => Err(refusal.into()),
@@ -132,16 +135,17 @@ async fn usable_connection(pass: &PwhPass<'_>, path: &ProjectPath) -> Result<Arc
 }
 
 /// What the shared steps need. URL and headers are not looked at, only kept out of messages.
-async fn resolved(pass: &PwhPass<'_>, live: Arc<Live>, path: ProjectPath) -> Resolved {
+async fn resolved(pass: &PwhPass<'_>, live: Arc<Live>, path: ProjectPath) -> Result<Resolved, Halt> {
     let settle = pass.context.settings.settle_for(live.timeout);
-    Resolved {
+    Ok(Resolved {
+        app_maker: app_maker(&live)?,
         project: pass.context.snapshots.project(&live.key, path),
         path,
         texts: texts(pass, &mut Versions::new()).await.ok(),
         basis: Basis { generation: pass.object.metadata.generation.unwrap_or_default(), ..Basis::default() },
         timing: Timing { settle, interval: ProjectWebhookKind::resync_interval(pass) },
         live,
-    }
+    })
 }
 
 /// A fresh LIST. A project that is gone has no webhooks: then the recorded one is asked for by its id.
@@ -151,24 +155,24 @@ async fn look(
     since: Moment,
     ask: Option<WebhookId>,
 ) -> Result<Observed, Halt> {
-    admit(pass, &resolved.live)?;
+    verdict::admit(pass.context, &resolved.live)?;
     let Resolved { live, path, project, .. } = resolved;
     let clock = &pass.context.clock;
     let begun_after = since.max(pass.memory.look_after);
     let tell = |other| pass.context.triggers.project_webhook(other);
     let asker = Asker { object: &pass.key, priority: Priority::Urgent, company: None, tell: &tell };
-    let snapshot = match project.list(live, path, begun_after, asker, clock).await {
+    let snapshot = match project.list(resolved.remote(), path, begun_after, asker, clock).await {
         Ok(snapshot) => snapshot,
         Err(NoList::Failed(failed)) if matches!(failed.error.fault, Fault::NotFound(_)) => {
             Arc::new(Snapshot { webhooks: vec![], begun: clock.now() })
         }
         Err(none) => return Err(no_list(pass, resolved, none)),
     };
-    accepted(pass, live);
+    verdict::accepted(pass.context, live);
     let looked_up = match ask {
         None => None,
         Some(id) => {
-            let answer = live.app_maker.get(path, id, Priority::Urgent).await;
+            let answer = resolved.app_maker.get(path, id, Priority::Urgent).await;
             Some((id, answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?))
         }
     };

@@ -18,7 +18,7 @@ use super::index::{ConnectionKey, User, age};
 use super::kind::{Kind, Pass, Step};
 use super::publish;
 use super::refuse::Halt;
-use super::snapshot::{Project, Snapshot};
+use super::snapshot::{Project, Remote, Snapshot};
 use crate::api::condition::Reason;
 use crate::api::project_webhook::{ManagementPolicy, Ownership, ProjectWebhook, ProjectWebhookStatus};
 use crate::api::{CORRECT_DRIFT_REQUESTED_AT, CREATING, FINALIZER, RECONCILE_REQUESTED_AT};
@@ -32,7 +32,7 @@ use crate::domain::intent::{Creating, Intent};
 use crate::domain::marker::Marker;
 use crate::domain::memory::{Basis, Memory};
 use crate::domain::observed::Webhook;
-use crate::domain::pattern::receiver_allowed;
+use crate::domain::pattern::check_receiver;
 use crate::domain::plan::{Plan, Rest, Timing, plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::schedule::parse_duration;
@@ -41,16 +41,25 @@ use crate::domain::text::conflict;
 use crate::domain::time::Moment;
 use crate::domain::write::Write;
 use crate::ops::metrics::Kind as MetricsKind;
+use crate::remote::app_maker::AppMaker;
 
 /// References of a ProjectWebhook, resolved.
 pub struct Resolved {
     live: Arc<Live>,
+    app_maker: AppMaker,
     path: ProjectPath,
     project: Arc<Project>,
     /// `None` in a deletion whose Secrets are gone: it needs them only to know what must not be shown.
     texts: Option<Texts>,
     basis: Basis,
     timing: Timing,
+}
+
+impl Resolved {
+    /// What a LIST is made through.
+    fn remote(&self) -> Remote<'_> {
+        Remote { live: &self.live, app_maker: &self.app_maker }
+    }
 }
 
 /// URL and headers as spec and Secrets have them.
@@ -142,14 +151,7 @@ impl Kind for ProjectWebhookKind {
         let unresolved = Texts::default();
         let Texts { url, url_field, headers } = resolved.texts.as_ref().unwrap_or(&unresolved);
         let url = receiver(url, url_field)?;
-        if !url.url().is_some_and(|url| receiver_allowed(&pass.context.settings.receivers, url)) {
-            let message = format!(
-                "receiver {} matches none of the operator's --allowed-receiver patterns; use another receiver, or have the \
-                 operator's administrator allow it",
-                url.host()
-            );
-            return Err(Refusal::person(Reason::ReceiverNotAllowed, message));
-        }
+        check_receiver(&pass.context.settings.receivers, &url)?;
         let headers = headers.iter().map(|(name, value)| header(name, value.clone()));
         Ok(Desired {
             name: display_name(pass),

@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::{Observed, ProjectWebhookKind, Resolved, Texts};
 use crate::api::condition::Reason;
 use crate::controller::connections::Live;
-use crate::controller::credentials::CREDENTIALS_REJECTED;
 use crate::controller::gathering::Company;
 use crate::controller::kind::Pass;
-use crate::controller::refuse::{Halt, remote};
+use crate::controller::refuse::{Halt, reason_of, remote};
 use crate::controller::snapshot::{Asker, FRESH, NoList};
+use crate::controller::verdict;
 use crate::domain::ids::WebhookId;
 use crate::domain::refusal::{Refusal, Retry};
-use crate::domain::secret::SecretText;
+use crate::domain::secret::{SecretText, hidden_parts};
 use crate::domain::time::Moment;
 use crate::remote::error::{RemoteError, RetryClass};
 use crate::remote::pace::Priority;
@@ -22,7 +22,7 @@ pub(super) async fn observe(
     resolved: &Resolved,
     ask: Option<WebhookId>,
 ) -> Result<Observed, Halt> {
-    admit(pass, &resolved.live)?;
+    verdict::admit(pass.context, &resolved.live)?;
     let (begun_after, priority) = match ask {
         None => wanted(pass, resolved).await,
         // The LIST is the one that raised the question.
@@ -32,14 +32,14 @@ pub(super) async fn observe(
     let clock = &pass.context.clock;
     let tell = |other| pass.context.triggers.project_webhook(other);
     let asker = Asker { object: &pass.key, priority, company: company(pass, ask), tell: &tell };
-    let listed = project.list(live, path, begun_after, asker, clock).await;
+    let listed = project.list(resolved.remote(), path, begun_after, asker, clock).await;
     let snapshot = listed.map_err(|none| no_list(pass, resolved, none))?;
     pass.memory.asked = None;
-    accepted(pass, live);
+    verdict::accepted(pass.context, live);
     let looked_up = match ask {
         None => None,
         Some(id) => {
-            let answer = live.app_maker.get(path, id, Priority::Urgent).await;
+            let answer = resolved.app_maker.get(path, id, Priority::Urgent).await;
             Some((id, answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?))
         }
     };
@@ -93,24 +93,6 @@ async fn wanted(pass: &mut Pass<'_, ProjectWebhookKind>, resolved: &Resolved) ->
     (base.max(pass.memory.look_after), priority)
 }
 
-/// Once the remote has rejected the credentials, one user at a time tries them again.
-pub(super) fn admit(pass: &Pass<'_, ProjectWebhookKind>, live: &Live) -> Result<(), Halt> {
-    live.credentials.admit(pass.context.clock.now(), &live.key).map_err(|again| {
-        let retry = Retry::After(again);
-        Refusal { reason: Reason::CredentialsRejected, message: CREDENTIALS_REJECTED.into(), retry }.into()
-    })
-}
-
-/// The remote took the credentials: if that is news, everybody goes on.
-pub(super) fn accepted(pass: &Pass<'_, ProjectWebhookKind>, live: &Live) {
-    if live.credentials.accept() {
-        pass.context.triggers.connection(live.key.clone());
-        for user in pass.context.index.users_of(&live.key) {
-            pass.context.triggers.project_webhook(user);
-        }
-    }
-}
-
 pub(super) fn no_list(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, none: NoList) -> Halt {
     let failed = match none {
         NoList::Gathering(wait) => return Halt::Gathering(wait),
@@ -143,15 +125,19 @@ fn failed_with(
     on_404: Reason,
     secrets: Option<&[SecretText]>,
 ) -> Halt {
-    if error.is_auth() {
-        let now = pass.context.clock.now();
-        if live.credentials.reject(now, &live.key) {
-            pass.context.triggers.connection(live.key.clone());
+    let reason = reason_of(error, on_404);
+    verdict::unauthorized(pass.context, live, error).unwrap_or_else(|| remote(error, reason, advice(reason), secrets))
+}
+
+const fn advice(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Forbidden => "; give the token's user the permission to manage the project's webhooks",
+        Reason::ProjectNotFound => {
+            "; correct spec.organizationId and spec.projectId, or give the token access to the project"
         }
-        let retry = Retry::After(live.credentials.probe_in(now));
-        return Refusal { reason: Reason::CredentialsRejected, message: CREDENTIALS_REJECTED.into(), retry }.into();
+        Reason::RemoteRejected => "; correct the spec",
+        _ => "",
     }
-    remote(error, on_404, secrets)
 }
 
 /// Everything that a message of the remote must not repeat: token, header values, and of the URL all but its host.
@@ -159,10 +145,7 @@ fn failed_with(
 fn secrets(resolved: &Resolved) -> Option<Vec<SecretText>> {
     let Texts { url, headers, .. } = resolved.texts.as_ref()?;
     let mut secrets: Vec<_> = headers.iter().map(|(_, value)| SecretText::new(value)).collect();
-    secrets.push(resolved.live.token.clone());
-    let url = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-    let (authority, path) = url.split_once(['/', '?', '#']).unwrap_or((url, ""));
-    secrets.push(SecretText::new(path));
-    secrets.extend(authority.rsplit_once('@').map(|(user, _)| SecretText::new(user)));
+    secrets.extend(resolved.live.secrets());
+    secrets.extend(hidden_parts(url));
     Some(secrets)
 }

@@ -1,40 +1,41 @@
 //! IO: connection, Secrets and ids of a ProjectWebhook. Nothing here calls the remote, so bad input costs no call.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::{ProjectWebhookKind, Resolved, Texts};
-use crate::api::condition::{Class, Reason};
-use crate::api::project_webhook::ConnectionKind;
+use crate::api::condition::Reason;
 use crate::api::source::KeyRef;
-use crate::controller::connect::{admits, connect, value};
-use crate::controller::connections::Live;
-use crate::controller::index::{ConnectionKey, User};
+use crate::controller::connect::value;
+use crate::controller::connections::{Live, Service};
+use crate::controller::index::User;
 use crate::controller::kind::{Kind, Pass};
+use crate::controller::reference::{connection, other_provider};
 use crate::controller::refuse::Halt;
 use crate::controller::sources::SourceKind;
 use crate::domain::ids::ProjectPath;
 use crate::domain::memory::Basis;
 use crate::domain::plan::Timing;
-use crate::domain::refusal::{Refusal, Retry};
+use crate::domain::refusal::Refusal;
+use crate::remote::app_maker::AppMaker;
 
 pub(super) type Versions = BTreeMap<String, String>;
 
 pub(super) async fn resolve(pass: &Pass<'_, ProjectWebhookKind>) -> Result<Resolved, Halt> {
     let path = project_path(pass)?;
-    let live = connection(pass, &path).await?;
+    let reference = &pass.object.spec.connection_ref;
+    let live = connection(pass.context, reference, &pass.key.namespace, Some(&path)).await?;
+    let app_maker = app_maker(&live)?;
     let mut secrets = Versions::new();
     let texts = texts(pass, &mut secrets).await?;
     let project = pass.context.snapshots.project(&live.key, path);
     let settle = pass.context.settings.settle_for(live.timeout);
     let interval = ProjectWebhookKind::resync_interval(pass);
-    let reference = &pass.object.spec.connection_ref;
     let basis = Basis {
         generation: pass.object.metadata.generation.unwrap_or_default(),
-        connection: Some(format!("{}/{}", kind_name(reference.kind), reference.name)),
+        connection: Some(format!("{}/{}", reference.kind.as_str(), reference.name)),
         secrets,
     };
-    Ok(Resolved { live, path, project, texts: Some(texts), basis, timing: Timing { settle, interval } })
+    Ok(Resolved { live, app_maker, path, project, texts: Some(texts), basis, timing: Timing { settle, interval } })
 }
 
 /// URL and headers as they are written, not checked yet.
@@ -55,44 +56,12 @@ pub(super) fn project_path(pass: &Pass<'_, ProjectWebhookKind>) -> Result<Projec
     })
 }
 
-/// The connection, if it serves this object and can be used.
-pub(super) async fn connection(pass: &Pass<'_, ProjectWebhookKind>, path: &ProjectPath) -> Result<Arc<Live>, Halt> {
-    let reference = &pass.object.spec.connection_ref;
-    let key = ConnectionKey::of(reference, &pass.key.namespace);
-    let kind = kind_name(key.kind);
-    if key.kind == ConnectionKind::ClusterConnection && pass.context.connections.cluster.is_none() {
-        let message = "this operator watches only chosen namespaces (--watch-namespace) and serves no ClusterConnection; use \
-                       a Connection of this namespace";
-        return Err(Refusal::person(Reason::ConnectionNotAllowed, message).into());
+/// The client of a connection that is one with appMaker.
+pub(super) fn app_maker(live: &Live) -> Result<AppMaker, Refusal> {
+    match &live.service {
+        Service::AppMaker(app_maker) => Ok(app_maker.clone()),
+        Service::CodeArts(_) => Err(other_provider(&live.key, "ProjectWebhook", "codeArts", "appMaker")),
     }
-    let Some(declared) = pass.context.connections.declared(&key) else {
-        let message = format!("{kind} {} does not exist; create it, or correct spec.connectionRef", key.key);
-        return Err(Refusal::mending(Reason::ConnectionNotFound, message).into());
-    };
-    admits(pass.context, &key, &declared.tenancy, &pass.key.namespace, path).await?;
-    connect(pass.context, &key, declared).await.map_err(|halt| match halt {
-        Halt::Refused(refusal) => through_connection(refusal, kind, &key).into(),
-        other => other,
-    })
-}
-
-const fn kind_name(kind: ConnectionKind) -> &'static str {
-    match kind {
-        ConnectionKind::Connection => "Connection",
-        ConnectionKind::ClusterConnection => "ClusterConnection",
-    }
-}
-
-/// What is wrong with a connection, as its users tell it: only a forbidden endpoint keeps its name there.
-fn through_connection(refusal: Refusal, kind: &str, key: &ConnectionKey) -> Refusal {
-    let reason = match refusal.reason {
-        Reason::EndpointNotAllowed => Reason::EndpointNotAllowed,
-        _ => Reason::ConnectionNotReady,
-    };
-    let message = format!("{kind} {} is not Ready: {}", key.key, refusal.message);
-    // A person mends the connection, and that triggers its users; the object itself needs nobody.
-    let retry = if reason.class() == Class::Stalled { refusal.retry } else { Retry::Backoff };
-    Refusal { reason, message, retry }
 }
 
 async fn url(pass: &Pass<'_, ProjectWebhookKind>, secrets: &mut Versions) -> Result<(String, String), Halt> {

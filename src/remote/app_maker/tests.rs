@@ -1,28 +1,28 @@
 #![allow(clippy::unwrap_used)]
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::api::connection::RateLimit;
-use crate::remote::gate::Open;
-use crate::remote::http::ClientOptions;
+use crate::remote::gate::{Cut, Open};
+use crate::remote::http::{ClientOptions, HttpClient};
+use crate::remote::pace::Pace;
 
 /// One for all: setting one up reads the system's trust roots.
 static CLIENT: LazyLock<HttpClient> =
     LazyLock::new(|| HttpClient::new(&ClientOptions { ca_pem: None, timeout: Duration::from_secs(1) }).unwrap());
 
 fn app_maker(base: &str, token: &str) -> Result<AppMaker, SetupError> {
-    AppMaker::new(Parts {
-        base: Url::parse(base).unwrap(),
+    let caller = Caller {
         client: CLIENT.clone(),
-        token: SecretText::new(token),
         pace: Pace::new(RateLimit::default()),
         metrics: Arc::default(),
         gate: Arc::new(Open),
         cut: Cut::never(),
-    })
+    };
+    AppMaker::new(Url::parse(base).unwrap(), &SecretText::new(token), caller)
 }
 
 fn project() -> ProjectPath {

@@ -1,0 +1,110 @@
+//! Who uses which connection, of whatever kind. The watches feed it before they trigger a pass.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Mutex;
+
+use super::index::{ConnectionKey, User};
+use super::sources::lock;
+
+/// See the module.
+#[derive(Default)]
+pub struct Users(Mutex<Maps>);
+
+#[derive(Default)]
+struct Maps {
+    connections: HashMap<User, ConnectionKey>,
+    users: BTreeMap<ConnectionKey, HashSet<User>>,
+}
+
+/// What became of a user's connection.
+pub struct Used {
+    /// It, as all its users share it: they are many, and each would have a copy of its name.
+    pub connection: ConnectionKey,
+    /// The connections that gained their first user or lost one.
+    pub affected: Vec<ConnectionKey>,
+}
+
+impl Users {
+    /// This user uses that connection, and no other one any more.
+    pub fn applied(&self, user: User, connection: ConnectionKey) -> Used {
+        let mut maps = lock(&self.0);
+        let connection = maps.users.get_key_value(&connection).map_or(connection, |(shared, _)| shared.clone());
+        let mut affected = vec![];
+        if let Some(before) = maps.connections.insert(user.clone(), connection.clone()) {
+            if before == connection {
+                return Used { connection, affected };
+            }
+            maps.leave(&user, &before);
+            affected.push(before);
+        }
+        let users = maps.users.entry(connection.clone()).or_default();
+        users.insert(user);
+        if users.len() == 1 {
+            affected.push(connection.clone());
+        }
+        Used { connection, affected }
+    }
+
+    /// This user is gone. Returns the connection that lost it.
+    pub fn deleted(&self, user: &User) -> Option<ConnectionKey> {
+        let mut maps = lock(&self.0);
+        let before = maps.connections.remove(user)?;
+        maps.leave(user, &before);
+        Some(before)
+    }
+
+    /// All users of a connection.
+    #[must_use]
+    pub fn of(&self, connection: &ConnectionKey) -> Vec<User> {
+        let mut users: Vec<_> = lock(&self.0).users.get(connection).into_iter().flatten().cloned().collect();
+        users.sort();
+        users
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self, connection: &ConnectionKey) -> usize {
+        lock(&self.0).users.get(connection).map_or(0, HashSet::len)
+    }
+}
+
+impl Maps {
+    fn leave(&mut self, user: &User, connection: &ConnectionKey) {
+        if let Some(users) = self.users.get_mut(connection) {
+            users.remove(user);
+            if users.is_empty() {
+                self.users.remove(connection);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::project_webhook::ConnectionKind;
+    use crate::domain::ids::ObjectKey;
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey { namespace: "shop".into(), name: name.into() }
+    }
+
+    fn connection(name: &str) -> ConnectionKey {
+        ConnectionKey { kind: ConnectionKind::Connection, key: key(name) }
+    }
+
+    #[test]
+    fn a_connection_is_told_of_its_first_user_and_of_each_that_leaves() {
+        let users = Users::default();
+        let (first, second) = (User::ProjectWebhook(key("a")), User::TaskNotification(key("a")));
+        assert_eq!(users.applied(first.clone(), connection("c")).affected, [connection("c")]);
+        assert_eq!(users.applied(first.clone(), connection("c")).affected, []);
+        assert_eq!(users.applied(second.clone(), connection("c")).affected, []);
+        assert_eq!(users.of(&connection("c")), [first.clone(), second.clone()]);
+        assert_eq!(users.applied(first.clone(), connection("d")).affected, [connection("c"), connection("d")]);
+        assert_eq!((users.count(&connection("c")), users.count(&connection("d"))), (1, 1));
+        assert_eq!(users.deleted(&second), Some(connection("c")));
+        assert_eq!(users.deleted(&second), None);
+        assert_eq!(users.of(&connection("c")), []);
+    }
+}

@@ -1,0 +1,44 @@
+//! What a call said of the connection's credentials, for the connection and all its users.
+
+use super::connections::Live;
+use super::context::Context;
+use super::refuse::{Halt, said};
+use crate::api::condition::Reason;
+use crate::domain::refusal::{Refusal, Retry};
+use crate::remote::error::RemoteError;
+
+/// Once the remote has rejected the credentials, one user at a time tries them again.
+///
+/// # Errors
+/// It is not this one's turn.
+pub fn admit(context: &Context, live: &Live) -> Result<(), Refusal> {
+    live.credentials.admit(context.clock.now(), &live.key).map_err(|again| rejected(live, Retry::After(again)))
+}
+
+/// The remote took the credentials: if that is news, everybody goes on.
+pub fn accepted(context: &Context, live: &Live) {
+    if live.credentials.accept() {
+        context.triggers.connection(live.key.clone());
+        for user in context.users.of(&live.key) {
+            context.triggers.user(user);
+        }
+    }
+}
+
+/// What a 401 means; `None` where the call failed for another reason.
+#[must_use]
+pub fn unauthorized(context: &Context, live: &Live, error: &RemoteError) -> Option<Halt> {
+    if !error.is_auth() {
+        return None;
+    }
+    let now = context.clock.now();
+    let code = said(error.code(), &live.secrets());
+    if live.credentials.reject(now, &live.key, code) {
+        context.triggers.connection(live.key.clone());
+    }
+    Some(rejected(live, Retry::After(live.credentials.probe_in(now))).into())
+}
+
+fn rejected(live: &Live, retry: Retry) -> Refusal {
+    Refusal { reason: Reason::CredentialsRejected, message: live.credentials.message(), retry }
+}

@@ -1,3 +1,0 @@
-//! Huawei Cloud CodeArts: the services behind a `codeArts` connection.
-
-pub mod signer;

@@ -91,7 +91,8 @@ pub struct Channel {
     #[schemars(length(max = 32), inner(length(min = 1, max = 64), regex(pattern = r"^[^\s,;]+$")))]
     #[x_kube(validation = Rule::new(r"self.all(item, !item.matches('[\\s,;]'))")
         .message("a menu item holds no blanks, commas and semicolons; write one item each, for example jobResult"))]
-    #[x_kube(merge_strategy = kube::core::ListMerge::Set)]
+    // Not a set to the API server: one that is empty, which says that nothing is told, could not be taken away by
+    // server-side apply.
     pub notify: Option<Vec<String>>,
     /// The filter by gate result, as the console has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,7 +103,6 @@ pub struct Channel {
     #[schemars(length(max = 100), inner(length(min = 1, max = 64), regex(pattern = r"^[^\s,;]+$")))]
     #[x_kube(validation = Rule::new(r"self.all(item, !item.matches('[\\s,;]'))")
         .message("a user id holds no blanks, commas and semicolons; write one id each"))]
-    #[x_kube(merge_strategy = kube::core::ListMerge::Set)]
     pub user_ids: Option<Vec<String>>,
 }
 

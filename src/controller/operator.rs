@@ -32,7 +32,7 @@ use super::snapshot::{KEPT, Snapshots};
 use super::sources::{SourceKind, Sources};
 use super::task_notification::TaskNotificationKind;
 use super::users::Users;
-use super::wiring::{Watch, follow_sources, listed, slim, slim_notification, stores};
+use super::wiring::{Watch, follow_sources, listed, lists, slim, slim_notification};
 use crate::api::connection::{ClusterConnection, Connection};
 use crate::api::project_webhook::{ConnectionKind, ProjectWebhook};
 use crate::api::task_notification::TaskNotification;
@@ -245,13 +245,17 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
     };
     let per_scope = (settings.max_concurrent / u16::try_from(scopes.len()).unwrap_or(u16::MAX)).max(1);
     let (cut_handle, cut) = cut();
-    let connections: Vec<_> =
+    let mut connections: Vec<_> =
         scopes.iter().map(|scope| Watch::<Connection>::new(scoped(&client, scope.as_deref()), |_| {})).collect();
-    let cluster = scopes[0].is_none().then(|| Watch::<ClusterConnection>::new(Api::all(client.clone()), |_| {}));
-    let webhooks: Vec<_> =
+    let mut cluster = scopes[0].is_none().then(|| Watch::<ClusterConnection>::new(Api::all(client.clone()), |_| {}));
+    let mut webhooks: Vec<_> =
         scopes.iter().map(|scope| Watch::<ProjectWebhook>::new(scoped(&client, scope.as_deref()), slim)).collect();
-    let notifications: Vec<_> =
-        scopes.iter().map(|scope| Watch::<TaskNotification>::new(scoped(&client, scope.as_deref()), slim_notification)).collect();
+    let mut notifications: Vec<_> = scopes
+        .iter()
+        .map(|scope| Watch::<TaskNotification>::new(scoped(&client, scope.as_deref()), slim_notification))
+        .collect();
+    let listed =
+        listed(vec![lists(&mut connections), lists(&mut cluster), lists(&mut webhooks), lists(&mut notifications)]);
     let (project_webhooks, requested_webhooks) = unbounded();
     let (task_notifications, requested_notifications) = unbounded();
     let (to_connections, requested_connections) = unbounded();
@@ -266,7 +270,7 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
         ),
         clock: Clock::start(),
         snapshots: Snapshots::default(),
-        listed: listed(vec![stores(&connections), stores(&cluster), stores(&webhooks), stores(&notifications)]),
+        listed,
         users: Users::default(),
         index: Arc::new(Index::new(settings.cluster.clone())),
         metrics,
@@ -280,7 +284,8 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
     tokio::spawn(sweep(Arc::clone(&context)));
     let mut running = vec![];
     let scoped = || scopes.iter().cloned();
-    let route = start_objects::<ProjectWebhookKind, Webhooks>(&context, scoped().zip(webhooks), per_scope, &stop, &mut running);
+    let route =
+        start_objects::<ProjectWebhookKind, Webhooks>(&context, scoped().zip(webhooks), per_scope, &stop, &mut running);
     tokio::spawn(requested_webhooks.for_each(move |key| std::future::ready(route.send(&key))));
     let route = start_objects::<TaskNotificationKind, Notifications>(
         &context,

@@ -18,6 +18,7 @@ use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
 
 use super::context::{Context, Listed};
 use super::index::{User, object_key};
@@ -37,7 +38,13 @@ pub struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
     /// What is known.
     pub store: Store<K>,
     events: Pin<Box<dyn Stream<Item = Event<K>> + Send>>,
+    /// Told by `follow` when the first list is complete.
+    list: oneshot::Sender<()>,
+    listed: Option<Ready>,
 }
+
+/// Ends once a store holds its first list.
+pub type Ready = BoxFuture<'static, ()>;
 
 impl<K> Watch<K>
 where
@@ -57,7 +64,10 @@ where
             .reflect(writer)
             .inspect_err(|error| tracing::warn!("a watch failed, trying again: {}", watch_error(error)))
             .filter_map(|event| std::future::ready(event.ok()));
-        Self { store, events: Box::pin(events) }
+        // Not by the store's own signal: it wakes one who waits, and that is the applier of its passes.
+        let (list, listed) = oneshot::channel();
+        // The sender is dropped only when the process is stopping, and then nothing runs any more.
+        Self { store, events: Box::pin(events), list, listed: Some(listed.map(drop).boxed()) }
     }
 }
 
@@ -126,8 +136,8 @@ fn signature(object: &impl ResourceExt) -> u64 {
 
 /// What to do as objects come and go, before a pass over them is triggered.
 pub trait Observer<K>: Send + Sync + 'static {
-    /// The object is there, in this state.
-    fn applied(&self, object: &K);
+    /// The object is there, in this state. `changed`: since it was last seen, in what is not our own status.
+    fn applied(&self, object: &K, changed: bool);
     /// The object is gone.
     fn deleted(&self, object: &K);
 }
@@ -138,7 +148,8 @@ pub async fn follow<K>(watch: Watch<K>, observer: Arc<impl Observer<K>>, queue: 
 where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {
-    let Watch { store, mut events } = watch;
+    let Watch { store, mut events, list, listed: _ } = watch;
+    let mut first = Some(list);
     let mut known: HashMap<ObjectKey, u64> = HashMap::new();
     let mut listed: Option<HashSet<ObjectKey>> = None;
     let mut before: HashMap<ObjectKey, Arc<K>> = HashMap::new();
@@ -151,16 +162,19 @@ where
             }
             Event::InitApply(object) | Event::Apply(object) => {
                 let key = object_key(&object);
-                observer.applied(&object);
+                let signature = signature(&object);
+                let changed = known.insert(key.clone(), signature) != Some(signature);
+                observer.applied(&object, changed);
                 if let Some(listed) = &mut listed {
                     listed.insert(key.clone());
                 }
-                let signature = signature(&object);
-                if known.insert(key.clone(), signature) != Some(signature) {
+                if changed {
                     pending.push(key);
                 }
             }
             Event::InitDone => {
+                // The receiver is gone only when the process is stopping.
+                first.take().map(|first| first.send(()));
                 let listed = listed.take().unwrap_or_default();
                 for (key, object) in before.drain().filter(|(key, _)| !listed.contains(key)) {
                     observer.deleted(&object);
@@ -187,19 +201,12 @@ fn reference_to<K: Resource<DynamicType = ()>>(key: &ObjectKey) -> ObjectRef<K> 
     if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) }
 }
 
-/// Ends once a store holds its first list.
-pub type Ready = BoxFuture<'static, ()>;
-
 /// The first lists of these watches.
-pub fn stores<'a, K>(watches: impl IntoIterator<Item = &'a Watch<K>>) -> Vec<Ready>
+pub fn lists<'a, K>(watches: impl IntoIterator<Item = &'a mut Watch<K>>) -> Vec<Ready>
 where
-    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    K: Resource<DynamicType = ()> + Clone + 'static,
 {
-    let ready = |store: Store<K>| async move {
-        // A writer is dropped only when the process is stopping, and then nothing runs any more.
-        let _ = store.wait_until_ready().await;
-    };
-    watches.into_iter().map(|watch| ready(watch.store.clone()).boxed()).collect()
+    watches.into_iter().filter_map(|watch| watch.listed.take()).collect()
 }
 
 /// Waits for the first list of all of these. No pass may begin before that: a connection that is not listed yet would be

@@ -189,8 +189,9 @@ async fn a_used_connection_stays_until_its_users_are_gone_and_names_them() {
     connections(&world).delete("app-maker", &DeleteParams::default()).await.unwrap();
     let blocked = wait_reason(&world, "app-maker", "DeletionBlocked").await;
     let ns = &world.namespace;
-    let expected =
-        format!("being deleted, but in use by {ns}/one, {ns}/two; delete them, or change their spec.connectionRef");
+    let expected = format!(
+        "being deleted, but in use by ProjectWebhook {ns}/one, ProjectWebhook {ns}/two; delete them, or change their spec.connectionRef"
+    );
     assert_eq!(told(&blocked), expected);
     // One goes elsewhere, the other away; both through the connection that still works.
     world.connection("other", json!({})).await;

@@ -22,6 +22,7 @@ mod own_writes;
 mod pressure;
 mod restore;
 mod scopes;
+mod task_notification;
 mod tenancy;
 mod webhook_adoption;
 mod webhook_behaviours;

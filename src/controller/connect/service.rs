@@ -4,7 +4,9 @@ use url::Url;
 
 use super::{allowed_endpoint, value};
 use crate::api::condition::Reason;
-use crate::api::connection::{AccessKeyAuth, AppMaker as AppMakerSpec, CodeArts, CodeArtsAuth, ConnectionSpec, PasswordAuth};
+use crate::api::connection::{
+    AccessKeyAuth, AppMaker as AppMakerSpec, CodeArts, CodeArtsAuth, ConnectionSpec, PasswordAuth,
+};
 use crate::api::source::{KeyRef, SecretSource};
 use crate::controller::connections::Service;
 use crate::controller::context::Context;
@@ -38,8 +40,17 @@ pub(super) struct Given {
 enum Credentials {
     AppMaker(SecretText, KeyRef),
     Token(SecretText, KeyRef),
-    Password { iam: Url, login: Login, from: KeyRef },
-    AccessKey { spec: AccessKeyAuth, access_key: SecretText, secret_key: SecretText, security_token: Option<SecretText> },
+    Password {
+        iam: Url,
+        login: Login,
+        from: KeyRef,
+    },
+    AccessKey {
+        spec: AccessKeyAuth,
+        access_key: SecretText,
+        secret_key: SecretText,
+        security_token: Option<SecretText>,
+    },
 }
 
 /// Reads what a connection's Secrets hold, and checks its endpoints.
@@ -121,7 +132,11 @@ impl Read<'_> {
                               signature is good for 15 minutes";
                 (advice, self.access_key(key).await?)
             }
-            _ => return Err(invalid("set exactly one of tokenFrom, password and accessKey in spec.codeArts.auth").into()),
+            _ => {
+                return Err(
+                    invalid("set exactly one of tokenFrom, password and accessKey in spec.codeArts.auth").into()
+                );
+            }
         };
         Ok((endpoint, advice, credentials))
     }

@@ -28,7 +28,7 @@ impl From<Arc<Driver<ProjectWebhookKind>>> for Webhooks {
 }
 
 impl Observer<ProjectWebhook> for Webhooks {
-    fn applied(&self, object: &ProjectWebhook) {
+    fn applied(&self, object: &ProjectWebhook, _: bool) {
         let context = self.0.context();
         let connection = used::<ProjectWebhookKind>(context, object);
         let conflicted = context.index.applied(object, connection, context.clock.now());
@@ -54,7 +54,7 @@ impl From<Arc<Driver<TaskNotificationKind>>> for Notifications {
 }
 
 impl Observer<TaskNotification> for Notifications {
-    fn applied(&self, object: &TaskNotification) {
+    fn applied(&self, object: &TaskNotification, _: bool) {
         used::<TaskNotificationKind>(self.0.context(), object);
     }
 
@@ -109,8 +109,12 @@ where
 struct ConnectionUsers(Arc<Context>);
 
 impl<K: ConnectionObject> Observer<K> for ConnectionUsers {
-    fn applied(&self, object: &K) {
-        // Users wait for a connection that is missing, or follow one that changes.
+    fn applied(&self, object: &K, changed: bool) {
+        // Users wait for a connection that is missing, or follow one that changes; what its status says they are told by
+        // who writes it.
+        if !changed {
+            return;
+        }
         for user in self.0.users.of(&object.connection_key()) {
             self.0.triggers.user(user);
         }

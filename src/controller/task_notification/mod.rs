@@ -22,9 +22,7 @@ use crate::api::condition::Reason;
 use crate::api::task_notification::{TaskNotification, TaskNotificationStatus};
 use crate::domain::desired;
 use crate::domain::ids::{ObjectKey, TaskId};
-use crate::domain::notification::{
-    Channel, Desired, DesiredChannel, Outcome, compare, next_status, outcome, secret,
-};
+use crate::domain::notification::{Channel, Desired, DesiredChannel, Outcome, compare, next_status, outcome, secret};
 use crate::domain::pattern::check_receiver;
 use crate::domain::refusal::Refusal;
 use crate::domain::schedule::parse_duration;
@@ -136,7 +134,11 @@ impl Kind for TaskNotificationKind {
         Ok(channels)
     }
 
-    async fn observe(pass: &mut Pass<'_, Self>, resolved: &Resolved, _: Option<Infallible>) -> Result<Vec<Channel>, Halt> {
+    async fn observe(
+        pass: &mut Pass<'_, Self>,
+        resolved: &Resolved,
+        _: Option<Infallible>,
+    ) -> Result<Vec<Channel>, Halt> {
         observe::observe(pass, resolved).await
     }
 

@@ -81,7 +81,9 @@ fn of_check(error: &RemoteError) -> (Reason, &'static str) {
 fn of_iam(error: &RemoteError) -> (Reason, &'static str) {
     let reason = reason_of(error, Reason::RemoteRejected);
     let advice = match reason {
-        Reason::RemoteRejected => "; correct iamEndpoint, domain, user and project in spec.codeArts.auth.password of the connection",
+        Reason::RemoteRejected => {
+            "; correct iamEndpoint, domain, user and project in spec.codeArts.auth.password of the connection"
+        }
         Reason::Forbidden => "; have the account's administrator let the connection's user get tokens",
         _ => "",
     };

@@ -18,9 +18,8 @@ use crate::domain::secret::SecretText;
 pub(super) async fn resolve(pass: &Pass<'_, TaskNotificationKind>) -> Result<Resolved, Halt> {
     let spec = &pass.object.spec;
     // The schema has checked it; an object from before a schema may hold anything.
-    let invalid = |_| {
-        Refusal::person(Reason::InvalidSpec, "spec.taskId is not 1 to 32 letters, digits, - and _; correct it")
-    };
+    let invalid =
+        |_| Refusal::person(Reason::InvalidSpec, "spec.taskId is not 1 to 32 letters, digits, - and _; correct it");
     let task = spec.task_id.parse().map_err(invalid)?;
     let live = connection(pass.context, &spec.connection_ref, &pass.key.namespace, None).await?;
     let check = match &live.service {
@@ -35,9 +34,7 @@ pub(super) async fn resolve(pass: &Pass<'_, TaskNotificationKind>) -> Result<Res
     for channel in &spec.channels {
         let kind = channel.type_.as_str();
         let url = match (&channel.url, &channel.url_from) {
-            (Some(url), None) => {
-                Some(Text { text: SecretText::new(url), field: format!("spec.channels[{kind}].url") })
-            }
+            (Some(url), None) => Some(Text { text: SecretText::new(url), field: format!("spec.channels[{kind}].url") }),
             (None, Some(from)) => Some(secret(pass, from, &mut basis).await?),
             (None, None) if !channel.enabled => None,
             _ => {

@@ -93,12 +93,7 @@ pub fn compare(desired: &[DesiredChannel], seen: &[Channel], secrets: &[SecretTe
 }
 
 /// Channels that are on and of a type that is not declared.
-fn undeclared(
-    found: &mut Comparison,
-    desired: &[DesiredChannel],
-    seen: &[Channel],
-    shown: &impl Fn(&str) -> String,
-) {
+fn undeclared(found: &mut Comparison, desired: &[DesiredChannel], seen: &[Channel], shown: &impl Fn(&str) -> String) {
     let mut told = BTreeSet::new();
     for row in seen.iter().filter(|row| row.switch == Switch::On) {
         let declared = desired.iter().any(|channel| channel.kind.as_str() == row.kind);

@@ -39,7 +39,8 @@ pub fn outcome(found: Comparison) -> Outcome {
         (Reason::Synced, "the task's notifications equal the spec".to_owned())
     } else {
         let fields: Vec<_> = differences.iter().take(NAMED).map(|difference| difference.field.as_str()).collect();
-        let more = if differences.len() > NAMED { format!(" and {} more", differences.len() - NAMED) } else { String::new() };
+        let more =
+            if differences.len() > NAMED { format!(" and {} more", differences.len() - NAMED) } else { String::new() };
         let message = format!(
             "the remote differs in {}{more}, and has no API to change it: change it at the console of CodeArts Check as \
              status.drift says, or correct the spec",
@@ -51,7 +52,8 @@ pub fn outcome(found: Comparison) -> Outcome {
         message += "; where the service hides a secret that is set, leave secretFrom out";
     }
     if !hidden_secrets.is_empty() {
-        message += &format!("; the remote does not show the secret of {}, which was not compared", hidden_secrets.join(", "));
+        message +=
+            &format!("; the remote does not show the secret of {}, which was not compared", hidden_secrets.join(", "));
     }
     Outcome { reason, message, found: Some(found) }
 }

@@ -1,8 +1,8 @@
 //! IAM's `POST /v3/auth/tokens`: a password for a token that lives for a day (facts: CodeArts, Token).
 //!
 //! One token serves all users of a connection, and one exchange at a time gets it. What is told apart here is when to get
-//! another: before the end of the one there is, at once after the remote refused it, and after a failure not before a
-//! while, because a wrong password that is tried again and again locks the account.
+//! another: before the end of the one there is, and at once after the remote refused it. A wrong password that is tried
+//! again and again locks the account: who may try one is decided by the connection's credentials, as for any 401.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -15,11 +15,10 @@ use tokio::sync::Mutex as AsyncMutex;
 use url::Url;
 
 use super::auth::AuthToken;
-use crate::domain::schedule::backoff;
 use crate::domain::secret::SecretText;
 use crate::ops::metrics::Provider;
 use crate::remote::caller::{Ask, Caller};
-use crate::remote::error::{BodyFault, Call, Fault, RemoteError, RetryClass};
+use crate::remote::error::{BodyFault, Call, Fault, RemoteError};
 use crate::remote::http::{Reply, SetupError, check_base};
 use crate::remote::pace::Priority;
 
@@ -64,8 +63,8 @@ pub struct Tokens {
 #[derive(Default)]
 struct State {
     issued: Option<Issued>,
+    /// The last exchange, if it failed, and when it ended.
     failed: Option<(RemoteError, Instant)>,
-    failures: u32,
 }
 
 struct Issued {
@@ -104,20 +103,23 @@ impl Tokens {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The token there is, or a new one. Who comes while one is being issued waits for it.
+    /// The token there is, or a new one. Who comes while an exchange is under way waits for it, and has its failure too: a
+    /// wrong password is tried once, however many ask.
     pub(super) async fn current(&self, caller: &Caller, priority: Priority) -> Result<Current, RemoteError> {
+        let came = Instant::now();
         let mut state = self.state.lock().await;
         let now = Instant::now();
         if let Some(issued) = state.issued.as_ref().filter(|issued| now < issued.renew_at) {
             return Ok(Current { token: issued.token.clone(), is_new: false });
         }
-        let still_works = state.issued.as_ref().filter(|issued| now < issued.ends_at).map(|issued| issued.token.clone());
-        let standing = state.failed.as_ref().filter(|(_, until)| now < *until).map(|(error, _)| error.clone());
-        let result = match standing {
+        let still_works =
+            state.issued.as_ref().filter(|issued| now < issued.ends_at).map(|issued| issued.token.clone());
+        let shared = state.failed.as_ref().filter(|(_, ended)| came < *ended).map(|(error, _)| error.clone());
+        let result = match shared {
             Some(error) => Err(error),
             None => {
                 let result = self.exchange(caller, priority).await;
-                state.note(&result);
+                state.failed = result.as_ref().err().map(|error| (error.clone(), Instant::now()));
                 result.map(|issued| {
                     let token = issued.token.clone();
                     *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.text().clone());
@@ -141,11 +143,13 @@ impl Tokens {
 
     async fn exchange(&self, caller: &Caller, priority: Priority) -> Result<Issued, RemoteError> {
         let mut url = self.iam.clone();
-        let url = url.path_segments_mut().is_ok_and(|mut path| {
-            path.pop_if_empty().extend(["v3", "auth", "tokens"]);
-            true
-        })
-        .then_some(url);
+        let url = url
+            .path_segments_mut()
+            .is_ok_and(|mut path| {
+                path.pop_if_empty().extend(["v3", "auth", "tokens"]);
+                true
+            })
+            .then_some(url);
         let ask = Ask {
             provider: Provider::CodeArtsIam,
             call: ISSUE_TOKEN,
@@ -156,25 +160,6 @@ impl Tokens {
         };
         let begun = Instant::now();
         caller.send(ask, |_| HeaderMap::new(), |reply| read(reply, begun)).await
-    }
-}
-
-impl State {
-    /// Takes note of an exchange. A failure stands for a while, for all who come.
-    fn note(&mut self, result: &Result<Issued, RemoteError>) {
-        let error = match result {
-            Ok(_) => return (self.failed, self.failures) = (None, 0),
-            // This process is stopping: it says nothing of IAM.
-            Err(error) if error.is_own_stop() => return,
-            Err(error) => error.clone(),
-        };
-        self.failures += 1;
-        let wait = match error.retry() {
-            RetryClass::After(delay) => delay,
-            // Half of what the users of the connection wait for before one of them tries again: the failure is over by then.
-            RetryClass::Soon | RetryClass::Person => backoff(self.failures, 0) / 2,
-        };
-        self.failed = Some((error, Instant::now() + wait));
     }
 }
 
@@ -193,7 +178,8 @@ impl Login {
 /// The token from the header, and its end from the body. Without a token the answer is none; without an end it is one.
 fn read(reply: Reply, begun: Instant) -> Result<Issued, Fault> {
     let no_token = Fault::Body(BodyFault::WrongShape("there is no X-Subject-Token beside it"));
-    let text = reply.headers.get(SUBJECT_TOKEN).and_then(|value| value.to_str().ok()).ok_or_else(|| no_token.clone())?;
+    let text =
+        reply.headers.get(SUBJECT_TOKEN).and_then(|value| value.to_str().ok()).ok_or_else(|| no_token.clone())?;
     let token = AuthToken::new(SecretText::new(text)).map_err(|_| no_token)?;
     let body = reply.body.ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
     let lifetime = lifetime(&body, Timestamp::now()).unwrap_or(UNKNOWN_LIFETIME);

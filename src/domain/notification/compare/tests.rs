@@ -117,10 +117,10 @@ fn a_channel_that_is_not_declared_is_a_difference_only_while_it_is_on() {
     assert_eq!(fields(&[wanted()], &[seen(), other(Switch::On)]), expected);
     let found = compare(&[wanted()], &[seen(), Channel { kind: "a b".into(), ..other(Switch::On) }], &secrets());
     assert_eq!(found.differences[0].field, "channels[unknown].enabled");
-    assert_eq!(found.channels.iter().map(|c| (c.kind.as_str(), c.in_sync)).collect::<Vec<_>>(), [
-        ("wecom", true),
-        ("unknown", false)
-    ]);
+    assert_eq!(
+        found.channels.iter().map(|c| (c.kind.as_str(), c.in_sync)).collect::<Vec<_>>(),
+        [("wecom", true), ("unknown", false)]
+    );
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_text_of_the_remote_that_repeats_a_secret_is_not_shown() {
 
 fn any_channel() -> impl Strategy<Value = Channel> {
     let text = "[a-z,;* ]{0,8}|canary-secret";
-    (prop::sample::select(vec!["wecom", "lark", "dingtalk", "x y", ""]), 0..3, text, text, text, text).prop_map(
+    (prop::sample::select(vec!["wecom", "lark", "dingtalk", "x y", ""]), 0_usize..3, text, text, text, text).prop_map(
         |(kind, switch, url, notify, filter, secret)| Channel {
             kind: kind.into(),
             switch: [Switch::On, Switch::Off, Switch::Unknown][switch],
@@ -166,7 +166,8 @@ proptest! {
         let found = compare(&[wanted()], &rows, &secrets());
         let kinds: BTreeSet<_> = found.channels.iter().map(|channel| channel.kind.clone()).collect();
         prop_assert_eq!(kinds.len(), found.channels.len(), "the list of the status has its type for a key");
-        prop_assert!(!format!("{found:?}").contains("canary"));
+        let shown = format!("{found:?}");
+        prop_assert!(!shown.contains("canary"), "{}", shown);
         prop_assert_eq!(found.channels.iter().all(|channel| channel.in_sync), found.differences.is_empty());
     }
 }

@@ -52,12 +52,8 @@ fn an_answer_without_a_token_is_none() {
 
 #[test]
 fn neither_a_login_nor_its_tokens_print() {
-    let login = Login {
-        domain: "d".into(),
-        user: "u".into(),
-        password: SecretText::new("hunter2"),
-        project: "p".into(),
-    };
+    let login =
+        Login { domain: "d".into(), user: "u".into(), password: SecretText::new("hunter2"), project: "p".into() };
     let tokens = Tokens::new("https://iam.example".parse().unwrap(), login.clone()).unwrap();
     for text in [format!("{login:?}"), format!("{tokens:?}")] {
         assert!(!text.contains("hunter2"), "{text}");

@@ -80,8 +80,7 @@ fn any_body() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 48, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Array),
-            prop::collection::btree_map(key, inner, 0..8)
-                .prop_map(|map| map.into_iter().collect::<Map<_, _>>().into()),
+            prop::collection::btree_map(key, inner, 0..8).prop_map(|map| map.into_iter().collect::<Map<_, _>>().into()),
         ]
     })
 }

@@ -113,20 +113,27 @@ async fn a_person_who_changes_it_back_again_and_again_is_not_fought() {
 
 #[tokio::test]
 async fn corrections_are_forgotten_once_it_stayed_equal_for_a_whole_interval() {
-    let world = World::with(|setup| setup.flag("--resync-interval", "1s")).await;
+    let world = World::with(|setup| setup.flag("--resync-interval", "5s")).await;
     world.webhook("builds", json!({})).await;
     world.wait_ready("builds").await;
     let id = world.only().id;
     world.sim.clear_calls();
-    for _ in 0..2 {
+    // On a machine that is busy an interval may go by between two corrections, and they are not counted together.
+    let mut edits = 0;
+    loop {
         world.console_edit(&id, WebhookEdit { active: Some(false), ..Default::default() });
-        world.pass("builds").await;
+        edits += 1;
+        let object = world.pass("builds").await;
+        assert!(is_ready(&object));
+        if !status(&object).corrections.is_empty() {
+            break;
+        }
+        assert!(edits < 10, "corrections one after the other are never counted");
     }
-    world.wait_status("builds", "corrections are told", |status| !status.corrections.is_empty()).await;
     world.wait_status("builds", "corrections are forgotten", |status| status.corrections.is_empty()).await;
     world.console_edit(&id, WebhookEdit { active: Some(false), ..Default::default() });
     assert!(is_ready(&world.pass("builds").await));
-    assert_writes(&world, &["PATCH active", "PATCH active", "PATCH active"]);
+    assert_writes(&world, &vec!["PATCH active"; edits + 1]);
 }
 
 #[tokio::test]

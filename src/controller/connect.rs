@@ -50,9 +50,12 @@ pub async fn connect(context: &Context, key: &ConnectionKey, declared: Declared)
     };
     let (ca, ca_version) = ca.unzip();
     let built_from = format!("{} {token_version} {}", declared.version, ca_version.unwrap_or_default());
-    if let Some(live) = context.connections.last_seen(key).filter(|live| live.built_from == built_from) {
-        return Ok(live);
+    let before = context.connections.last_seen(key);
+    if let Some(live) = before.as_ref().filter(|live| live.built_from == built_from) {
+        return Ok(Arc::clone(live));
     }
+    let token_before =
+        before.and_then(|live| if live.token == token { live.token_before.clone() } else { Some(live.token.clone()) });
     let timeout = Duration::from_secs(declared.spec.timeout_seconds.into());
     let options = ClientOptions { ca_pem: ca.map(|ca| ca.expose().as_bytes().to_vec()), timeout };
     let client = HttpClient::new(&options).map_err(|error| unusable(&declared.spec, error))?;
@@ -68,7 +71,8 @@ pub async fn connect(context: &Context, key: &ConnectionKey, declared: Declared)
     })
     .map_err(|error| unusable(&declared.spec, error))?;
     let credentials = Credentials::default();
-    let live = Live { key: key.clone(), declared, endpoint, timeout, app_maker, credentials, token, built_from };
+    let live =
+        Live { key: key.clone(), declared, endpoint, timeout, app_maker, credentials, token, token_before, built_from };
     Ok(context.connections.remember(live))
 }
 

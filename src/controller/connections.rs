@@ -60,6 +60,8 @@ pub struct Live {
     pub credentials: Credentials,
     /// The token, for keeping it out of messages.
     pub token: SecretText,
+    /// The token before it was rotated: the remote may still quote it.
+    pub token_before: Option<SecretText>,
     /// Versions of the object, the Secret and the trust roots: what tells this client from the next.
     pub built_from: String,
 }

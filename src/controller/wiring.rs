@@ -94,7 +94,7 @@ pub fn slim(object: &mut ProjectWebhook) {
 }
 
 /// A watch's error without its sources: they may repeat what was sent.
-fn watch_error(error: &watcher::Error) -> &'static str {
+pub(super) fn watch_error(error: &watcher::Error) -> &'static str {
     match error {
         watcher::Error::InitialListFailed(_) => "the list failed",
         watcher::Error::WatchStartFailed(_) => "it could not be started",

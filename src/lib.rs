@@ -9,7 +9,7 @@
 //! |---|---|---|---|
 //! | resolve | IO | `controller/project_webhook/resolve` | connection, Secrets, ids; nothing here calls the remote |
 //! | desired | pure | [`domain::desired`] | the webhook as the spec wants it, checked |
-//! | observe | IO | `controller/project_webhook/observe`, [`controller::snapshot`] | one shared LIST per project ([`controller::gathering`]: who waits for whom), a GET by id where it must |
+//! | observe | IO | `controller/project_webhook/observe`, [`controller::snapshot`] | one shared LIST per project (`need`: how new; [`controller::gathering`]: who waits for whom), a GET by id where it must |
 //! | plan | pure | [`domain::identify`], [`domain::plan`], [`domain::deletion`] | whose webhook is whose, and the next write, as a value |
 //! | apply | IO | `controller/project_webhook/apply` | the intent on the object, then one write to the remote |
 //! | publish | IO | [`domain::status`], [`controller::publish`] | the status, built only from how the pass ended; Events |

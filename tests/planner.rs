@@ -148,6 +148,43 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases() / 10, max_shrink_iters: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn who_keeps_deleting_at_the_console_is_not_fought_for_ever(scenario in scenario(), restarts in prop::collection::vec(any::<bool>(), 8)) {
+        keeps_deleting(scenario, &restarts);
+    }
+}
+
+/// Each time that there is a webhook, a person deletes it, within less than an interval.
+fn keeps_deleting(scenario: Scenario, restarts: &[bool]) {
+    let spec = objects::Spec { management: ManagementPolicy::Enforce, ..scenario.specs[0].clone() };
+    // A LIST that lags or is cut off shows what is gone, and hides what is there, and where names change beside hidden
+    // markers nothing is known again: what comes of that is judged above.
+    let shouts = scenario.variant.shouts && !script::hidden(scenario.variant, scenario.marking);
+    let variant = remote::Variant { lag: Duration::ZERO, cap: None, shouts, ..scenario.variant };
+    let mut world = World::new(Remote::new(variant), vec![Object::new(spec)], scenario.marking);
+    settle(&mut world);
+    let mut made = world.remote.made;
+    let mut told = 0;
+    for restart in restarts {
+        world.remote.webhooks.clear();
+        world.remote.changed();
+        // What status does not tell yet is forgotten with the process; what it tells is not.
+        if *restart && world.objects[0].status.corrections.iter().any(|c| c.field == "webhook") {
+            world.forget();
+        }
+        settle(&mut world);
+        told += usize::from(world.remote.made > made);
+        made = world.remote.made;
+    }
+    let object = &world.objects[0];
+    assert!(told <= 2, "created again {told} times: {}", object.message());
+    assert_eq!(object.reason(), "NotConverging", "{}", object.message());
+    assert!(object.status.corrections.iter().any(|c| c.field == "webhook"), "{:?}", object.status.corrections);
+}
+
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3000)
 }

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use schemars::Schema;
+use serde_json::json;
+
+use super::merge;
+
 /// The condition that is always there.
 pub const READY: &str = "Ready";
 /// True while the operator itself is at work or mends something (kstatus).
@@ -90,7 +95,7 @@ reasons! {
     AdoptionRequired => Stalled,
     /// The webhook belongs to another owner.
     Conflict => Stalled,
-    /// A field comes back different after it was corrected.
+    /// A field comes back different after it was corrected, or the webhook is deleted after it was created.
     NotConverging => Stalled,
     /// The remote differs, and the policy is not to correct it.
     Drifted => Stalled,
@@ -103,5 +108,19 @@ reasons! {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// Kubernetes' own type has no bounds here; these are the ones that it has in Kubernetes' own definitions.
+pub(super) fn bounded_conditions(schema: &mut Schema) {
+    let bounds = json!({ "properties": {
+        "message": { "maxLength": 32768 },
+        "observedGeneration": { "minimum": 0 },
+        "reason": { "minLength": 1, "maxLength": 1024 },
+        "status": { "enum": ["True", "False", "Unknown"] },
+        "type": { "maxLength": 316 },
+    }});
+    if let Some(items) = schema.get_mut("items") {
+        merge(items, bounds);
     }
 }

@@ -6,9 +6,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub use self::code_arts::{AccessKeyAuth, CodeArts, CodeArtsAuth, PasswordAuth};
+use super::condition::bounded_conditions;
+use super::merge;
 use super::source::{ConfigMapSource, SecretSource};
 
 /// The App Maker production API (facts: Akinon App Maker's open API).
@@ -138,7 +140,7 @@ pub struct AllowedNamespaces {
         .message("a namespace is lower-case letters and digits, with - between them, for example team-a; for a group of \
                   namespaces use selector"))]
     pub names: Vec<String>,
-    /// By label, as it is when an object is next looked at; an empty selector matches every namespace.
+    /// By label, which may change; an empty selector matches every namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = bounded_selector)]
     pub selector: Option<LabelSelector>,
@@ -178,10 +180,11 @@ impl Default for RateLimit {
 pub struct ConnectionStatus {
     /// The generation that the conditions speak of; -1 until the first look.
     #[serde(default = "super::project_webhook::never_observed")]
+    #[schemars(range(min = -1))]
     pub observed_generation: i64,
     /// `Ready` always; `Reconciling` and `Stalled` only while True (kstatus).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = 8), transform = bounded_conditions)]
     #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }
@@ -206,15 +209,6 @@ fn bounded_selector(schema: &mut Schema) {
     });
     if let Some(properties) = schema.get_mut("properties") {
         merge(properties, bounds);
-    }
-}
-
-fn merge(into: &mut Value, from: Value) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            from.into_iter().for_each(|(name, value)| merge(into.entry(name).or_insert(Value::Null), value));
-        }
-        (into, from) => *into = from,
     }
 }
 

@@ -17,7 +17,8 @@ pub const GROUP: &str = "hookwright.dev";
 pub const FINALIZER: &str = "hookwright.dev/finalizer";
 /// Asks for a pass now; the value is echoed in `status.lastHandledReconcileAt`.
 pub const RECONCILE_REQUESTED_AT: &str = "hookwright.dev/reconcile-requested-at";
-/// Asks for one correction of drift under `managementPolicy: ReportDrift`.
+/// Asks for one correction of drift under `managementPolicy: ReportDrift`, or for one more creation of a webhook that
+/// somebody keeps deleting.
 pub const CORRECT_DRIFT_REQUESTED_AT: &str = "hookwright.dev/correct-drift-requested-at";
 /// The intent to create, written before the POST: see [`crate::domain::intent::Intent`].
 pub const CREATING: &str = "hookwright.dev/creating";
@@ -81,5 +82,15 @@ fn tidy(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
         _ => {}
+    }
+}
+
+/// Adds to a schema, member by member.
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            from.into_iter().for_each(|(name, value)| merge(into.entry(name).or_insert(Value::Null), value));
+        }
+        (into, from) => *into = from,
     }
 }

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::condition::bounded_conditions;
+use super::merge;
 use super::source::{Header, SecretSource};
 
 /// One webhook of one App Maker project, as it should be.
@@ -185,14 +188,16 @@ pub enum DeletionPolicy {
 pub struct ProjectWebhookStatus {
     /// The generation that the conditions speak of; -1 until the first look.
     #[serde(default = "never_observed")]
+    #[schemars(range(min = -1))]
     pub observed_generation: i64,
     /// `Ready` always; `Reconciling` and `Stalled` only while True (kstatus).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = 8), transform = bounded_conditions)]
     #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
     /// Id of the remote webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
     pub webhook_id: Option<String>,
     /// How this object came by that webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -203,20 +208,25 @@ pub struct ProjectWebhookStatus {
     /// The remote webhook as last observed; written only together with another change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<Remote>,
-    /// Differences, while there are any.
+    /// Differences, while there are any; at most 100 of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
     pub drift: Vec<Drift>,
-    /// Fields that keep coming back different after a correction.
+    /// Fields that keep coming back different after a correction; `webhook` if it is the webhook that keeps being deleted, or
+    /// is never listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
     pub corrections: Vec<Correction>,
     /// When the remote was last written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_applied_time: Option<Time>,
     /// Echo of annotation `hookwright.dev/reconcile-requested-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262144))]
     pub last_handled_reconcile_at: Option<String>,
     /// Echo of annotation `hookwright.dev/correct-drift-requested-at`, so that each request corrects once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262144))]
     pub last_handled_correct_drift_at: Option<String>,
 }
 
@@ -254,12 +264,15 @@ pub enum Ownership {
 #[serde(rename_all = "camelCase")]
 pub struct Applied {
     /// metadata.generation of the spec.
+    #[schemars(range(min = 0))]
     pub generation: i64,
     /// The connection through which, as `Kind/name`: an id that is not found through another one is not taken for deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 300))]
     pub connection: Option<String>,
     /// resourceVersion of each Secret used, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(transform = bounded_versions)]
     pub secrets: BTreeMap<String, String>,
 }
 
@@ -267,22 +280,28 @@ pub struct Applied {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Remote {
-    /// Display name.
+    /// Display name, cut to 256 characters, as the other texts of the remote are.
+    #[schemars(length(max = 257))]
     pub name: String,
     /// Host of its URL; path and query may be credentials and are not shown.
+    #[schemars(length(max = 257))]
     pub url_host: String,
     /// Whether it delivers.
     pub active: bool,
-    /// Its events.
+    /// Its events; at most 100 of them.
+    #[schemars(length(max = 100), inner(length(max = 257)))]
     pub events: Vec<String>,
-    /// Names of its headers, without the operator's own.
+    /// Names of its headers, without the operator's own; at most 100 of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(length(max = 257)))]
     pub header_names: Vec<String>,
     /// As the remote says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 257))]
     pub created_at: Option<String>,
     /// As the remote says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 257))]
     pub updated_at: Option<String>,
 }
 
@@ -291,10 +310,13 @@ pub struct Remote {
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
     /// The field, for example `events` or `headers[X-Team]`.
+    #[schemars(length(max = 300))]
     pub field: String,
     /// What the spec says.
+    #[schemars(length(max = 257))]
     pub desired: String,
     /// What the remote says.
+    #[schemars(length(max = 257))]
     pub actual: String,
 }
 
@@ -303,9 +325,10 @@ pub struct Drift {
 #[serde(rename_all = "camelCase")]
 pub struct Correction {
     /// The field.
+    #[schemars(length(max = 300))]
     pub field: String,
     /// Corrections of the same spec and Secrets.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub count: u32,
 }
 
@@ -313,6 +336,14 @@ pub struct Correction {
 #[must_use]
 pub fn never_observed() -> i64 {
     -1
+}
+
+/// One for the URL, and one for each of 64 headers.
+fn bounded_versions(schema: &mut Schema) {
+    schema.insert("maxProperties".into(), json!(65));
+    if let Some(versions) = schema.get_mut("additionalProperties") {
+        merge(versions, json!({ "maxLength": 253 }));
+    }
 }
 
 fn yes() -> bool {

@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::condition::bounded_conditions;
 use super::project_webhook::{ConnectionRef, Drift, never_observed};
 use super::source::SecretSource;
 
@@ -139,7 +140,7 @@ pub struct TaskNotificationStatus {
     pub observed_generation: i64,
     /// `Ready` always; `Reconciling` and `Stalled` only while True (kstatus).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = 8), transform = bounded_conditions)]
     #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
     /// The channels as the remote last showed them: those that are declared, and those that are on without being
@@ -154,6 +155,7 @@ pub struct TaskNotificationStatus {
     pub drift: Vec<Drift>,
     /// Echo of annotation `hookwright.dev/reconcile-requested-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262144))]
     pub last_handled_reconcile_at: Option<String>,
 }
 

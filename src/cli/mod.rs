@@ -3,7 +3,9 @@
 mod crds;
 mod run;
 
-use clap::{Parser, Subcommand};
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Keeps webhook registrations on remote services as declared in Git.
 #[derive(Debug, Parser)]
@@ -22,6 +24,15 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line and the environment, and ends the process where they can't be read. A variable that is set
+    /// and empty is as one that is not set: that is how templates leave one out.
+    #[must_use]
+    pub fn read() -> Self {
+        let set = |name: &OsStr| std::env::var_os(name);
+        let command = Self::command().mut_subcommands(|command| command.mut_args(|arg| unless_empty(arg, &set)));
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
     /// Does what was asked for.
     ///
     /// # Errors
@@ -31,5 +42,48 @@ impl Cli {
             Command::Run(options) => run::run(*options),
             Command::Crds(options) => crds::crds(&options),
         }
+    }
+}
+
+/// The flag without its variable, if that is set to nothing.
+fn unless_empty(arg: Arg, set: &impl Fn(&OsStr) -> Option<OsString>) -> Arg {
+    let empty = arg.get_env().and_then(set).is_some_and(|value| value.is_empty());
+    if empty { arg.env(None::<&'static str>) } else { arg }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_visible_flag_of_run_can_be_given_by_environment_under_its_own_name() {
+        let command = Cli::command();
+        let run = command.find_subcommand("run").unwrap();
+        let flags: Vec<_> =
+            run.get_arguments().filter(|arg| !arg.is_hide_set() && arg.get_long() != Some("help")).collect();
+        assert!(flags.len() > 10, "{flags:?}");
+        for flag in flags {
+            let long = flag.get_long().unwrap();
+            if long == "version" {
+                continue;
+            }
+            let variable = format!("HOOKWRIGHT_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(flag.get_env(), Some(OsStr::new(&variable)), "--{long}");
+        }
+    }
+
+    #[test]
+    fn an_empty_variable_is_as_none() {
+        let arg = || Arg::new("it").long("it").env("HOOKWRIGHT_IT");
+        let with = |value: Option<&'static str>| unless_empty(arg(), &|_: &OsStr| value.map(OsString::from));
+        assert_eq!(with(Some("")).get_env(), None);
+        assert_eq!(with(Some("a")).get_env(), Some(OsStr::new("HOOKWRIGHT_IT")));
+        assert_eq!(with(None).get_env(), Some(OsStr::new("HOOKWRIGHT_IT")));
     }
 }

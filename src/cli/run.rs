@@ -1,5 +1,6 @@
 //! `hookwright run`: the operator.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,14 +12,15 @@ use crate::domain::schedule::parse_duration;
 use crate::ops::server::STALLED_AFTER;
 use crate::ops::telemetry::{self, LogFormat};
 
-/// Flags; each can be given by environment too.
+/// Flags; each can be given by environment too. There, what is repeatable is one list with commas between.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Endpoints that connections may name: [scheme://]host[:port]; `*` is one label or any port. Repeatable.
+    /// Endpoints that connections may name: [scheme://]host[:port]; `*` is one label or any port. Repeatable, or with
+    /// commas between.
     #[arg(long = "allowed-endpoint", value_name = "PATTERN", env = "HOOKWRIGHT_ALLOWED_ENDPOINT",
           value_delimiter = ',', default_values_t = default_endpoints())]
     allowed_endpoints: Vec<UrlPattern>,
-    /// Receivers that webhooks may name, in the same form; none = all. Repeatable.
+    /// Receivers that webhooks may name, in the same form; none = all. Repeatable, or with commas between.
     #[arg(
         long = "allowed-receiver",
         value_name = "PATTERN",
@@ -37,12 +39,13 @@ pub struct Options {
     /// timeout and 30s.
     #[arg(long, value_name = "DURATION", env = "HOOKWRIGHT_SETTLE_TIME", value_parser = at_least_a_second)]
     settle_time: Option<Duration>,
-    /// Namespaces to watch; none = all. With it, no ClusterConnection is served. Repeatable.
-    #[arg(long = "watch-namespace", value_name = "NS", env = "HOOKWRIGHT_WATCH_NAMESPACE", value_delimiter = ',')]
+    /// Namespaces to watch; none = all. With it, no ClusterConnection is served. Repeatable, or with commas between.
+    #[arg(long = "watch-namespace", value_name = "NS", env = "HOOKWRIGHT_WATCH_NAMESPACE", value_delimiter = ',',
+          value_parser = namespace)]
     watch_namespaces: Vec<String>,
     /// The operator's own namespace, for its Lease and for the Secrets of ClusterConnections; the pod's by default, else
     /// `hookwright`. Created if missing.
-    #[arg(long, value_name = "NS", env = "HOOKWRIGHT_NAMESPACE")]
+    #[arg(long, value_name = "NS", env = "HOOKWRIGHT_NAMESPACE", value_parser = namespace)]
     namespace: Option<String>,
     /// How often each remote project is looked at, unless a ProjectWebhook says otherwise.
     #[arg(long, value_name = "DURATION", default_value = "10m", env = "HOOKWRIGHT_RESYNC_INTERVAL", value_parser = at_least_a_second)]
@@ -90,6 +93,24 @@ fn cluster_id(text: &str) -> Result<String, String> {
     }
 }
 
+/// A namespace's name: an RFC 1123 label.
+fn namespace(text: &str) -> Result<String, String> {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let ends = |text: &str| text.starts_with(word) && text.ends_with(word);
+    if (1..=63).contains(&text.len()) && ends(text) && text.chars().all(|c| word(c) || c == '-') {
+        return Ok(text.to_owned());
+    }
+    let more = if text.is_empty() { "; in a list, leave no item empty" } else { "" };
+    Err(format!("a namespace is 1 to 63 lower-case letters and digits, with - between them, for example team-a{more}"))
+}
+
+/// Each once, in the order given: two watches of one namespace would make each pass twice.
+fn distinct(mut names: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
 pub fn run(options: Options) -> anyhow::Result<()> {
     telemetry::init(options.log_format)?;
     // Reads FAILPOINTS, in tests only; they are set until this is dropped.
@@ -100,7 +121,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         cluster: options.cluster_id,
         marking: options.ownership_marker == OnOff::On,
         settle: options.settle_time,
-        watch_namespaces: options.watch_namespaces,
+        watch_namespaces: distinct(options.watch_namespaces),
         namespace: options.namespace,
         resync: options.resync_interval,
         max_concurrent: options.max_concurrent,
@@ -135,5 +156,19 @@ mod tests {
         assert!(error(&["--resync-interval", "ten"]).contains("30s, 10m or 1h30m"));
         assert!(error(&["--allowed-endpoint", "https://a/b"]).contains("[scheme://]host[:port]"));
         assert!(error(&["--cluster-id", "a b"]).contains("letters, digits"));
+    }
+    #[test]
+    fn namespaces_are_names_and_each_is_watched_once() {
+        let read = |list: &str| Flags::try_parse_from(["run".into(), format!("--watch-namespace={list}")]);
+        let watched = |list: &str| distinct(read(list).unwrap().options.watch_namespaces);
+        assert_eq!(watched("b,a,b"), ["b", "a"]);
+        let error = |list: &str| read(list).unwrap_err().to_string();
+        for bad in ["A", "a.b", "-a", "a-", "a/b", "*", &"a".repeat(64)] {
+            assert!(error(bad).contains("lower-case letters and digits"), "{}", error(bad));
+        }
+        for empty in ["", "a,", "a,,b"] {
+            assert!(error(empty).contains("leave no item empty"), "{}", error(empty));
+        }
+        assert!(Flags::try_parse_from(["run", "--namespace", "Me"]).is_err());
     }
 }

@@ -47,9 +47,11 @@ pub async fn connect(context: &Context, key: &ConnectionKey, declared: Declared)
     };
     let (ca, ca_version) = ca.unzip();
     let built_from = format!("{} {}{}", declared.version, given.versions, ca_version.unwrap_or_default());
-    if let Some(live) = context.connections.last_seen(key).filter(|live| live.built_from == built_from) {
-        return Ok(live);
+    let before = context.connections.last_seen(key);
+    if let Some(live) = before.as_ref().filter(|live| live.built_from == built_from) {
+        return Ok(Arc::clone(live));
     }
+    let given_before = before.map(|live| live.rotated_out(&given.values)).unwrap_or_default();
     let timeout = Duration::from_secs(declared.spec.timeout_seconds.into());
     let options = ClientOptions { ca_pem: ca.map(|ca| ca.expose().as_bytes().to_vec()), timeout };
     let caller = Caller {
@@ -66,6 +68,7 @@ pub async fn connect(context: &Context, key: &ConnectionKey, declared: Declared)
         timeout,
         credentials: Credentials::new(given.advice),
         given: given.values.clone(),
+        given_before,
         service: service::build(given, caller)?,
         built_from,
     };

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
-use kube::runtime::events::EventType;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,10 +16,10 @@ use super::connect::connect;
 use super::context::Context;
 use super::fail_point::FailPoint;
 use super::index::{ConnectionKey, User};
-use super::publish::{event_on, merge_diff};
+use super::publish::{event_on, event_type, merge_diff};
 use super::refuse::{Halt, is_gone};
 use crate::api::FINALIZER;
-use crate::api::condition::{Class, Reason};
+use crate::api::condition::Reason;
 use crate::api::connection::{ClusterConnection, Connection, ConnectionStatus};
 use crate::domain::refusal::{Refusal, Retry};
 use crate::domain::schedule::backoff;
@@ -164,9 +163,8 @@ async fn publish<K: ConnectionObject>(
     if old == new {
         return Ok(());
     }
-    let type_ = if reason.class() == Class::Stalled { EventType::Warning } else { EventType::Normal };
     let note = after.conditions.first().map(|condition| condition.message.clone()).unwrap_or_default();
-    event_on(context, &object.object_ref(&()), type_, reason.as_str(), note).await;
+    event_on(context, &object.object_ref(&()), event_type(reason), reason.as_str(), note).await;
     // What its users say depends on it.
     for user in context.users.of(key) {
         context.triggers.user(user);

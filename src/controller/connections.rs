@@ -62,6 +62,8 @@ pub struct Live {
     pub credentials: Credentials,
     /// What its Secrets hold, for keeping it out of messages.
     pub(super) given: Vec<SecretText>,
+    /// What they held before that changed: the remote may still quote it.
+    pub(super) given_before: Vec<SecretText>,
     /// Versions of the object, its Secrets and the trust roots: what tells this client from the next.
     pub built_from: String,
 }
@@ -75,7 +77,7 @@ pub enum Service {
 }
 
 impl Live {
-    /// Everything that no message may repeat: what the Secrets hold, and the token that was issued for it.
+    /// Everything that no message may repeat: what the Secrets hold or held, and the token that was issued for it.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretText> {
         let issued = match &self.service {
@@ -85,7 +87,12 @@ impl Live {
             },
             Service::AppMaker(_) => None,
         };
-        self.given.iter().cloned().chain(issued).collect()
+        self.given.iter().chain(&self.given_before).cloned().chain(issued).collect()
+    }
+
+    /// What was given before, now that `given` is.
+    pub(super) fn rotated_out(&self, given: &[SecretText]) -> Vec<SecretText> {
+        if self.given == given { self.given_before.clone() } else { self.secrets() }
     }
 }
 

@@ -120,3 +120,31 @@ impl Triggers {
         let _ = self.connections.unbounded_send(key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(settle: Option<Duration>) -> Settings {
+        Settings {
+            cluster: ClusterId("c".into()),
+            marking: true,
+            settle,
+            resync: Duration::from_secs(600),
+            endpoints: vec![],
+            receivers: vec![],
+            namespace: "hookwright".into(),
+            watch_namespaces: vec![],
+            max_concurrent: 1,
+        }
+    }
+
+    #[test]
+    fn a_creation_settles_within_the_longer_of_timeout_and_half_a_minute_unless_told_otherwise() {
+        let settles = |settle, timeout| settings(settle).settle_for(Duration::from_secs(timeout));
+        assert_eq!(settles(None, 5), MIN_SETTLE);
+        assert_eq!(settles(None, 300), Duration::from_secs(300));
+        let told = Duration::from_secs(2);
+        assert_eq!(settles(Some(told), 300), told);
+    }
+}

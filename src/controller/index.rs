@@ -122,7 +122,9 @@ impl Entry {
     /// Whether it gives up what others might wait for.
     fn frees(&self, now: &Self) -> bool {
         let kept = |id| [now.recorded, now.pinned].contains(&Some(id));
-        self.project != now.project || [self.recorded, self.pinned].into_iter().flatten().any(|id| !kept(id))
+        self.connection != now.connection
+            || self.project != now.project
+            || [self.recorded, self.pinned].into_iter().flatten().any(|id| !kept(id))
     }
 }
 
@@ -358,3 +360,7 @@ fn drop_from<K: std::hash::Hash + Eq>(map: &mut HashMap<K, HashSet<ObjectKey>>, 
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -13,6 +13,7 @@ pub mod gathering;
 pub mod index;
 pub mod kind;
 pub mod lanes;
+pub mod namespaces;
 pub mod operator;
 pub mod project_webhook;
 pub mod publish;

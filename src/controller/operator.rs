@@ -26,6 +26,7 @@ use super::context::{Context, Settings, Triggers};
 use super::events::Events;
 use super::fail_point::FailPoint;
 use super::index::{ConnectionKey, Index};
+use super::namespaces::follow_namespaces;
 use super::project_webhook::ProjectWebhookKind;
 use super::refuse::kubernetes;
 use super::snapshot::{KEPT, Snapshots};
@@ -150,8 +151,7 @@ async fn settings(client: &Client, asked: Asked) -> anyhow::Result<Settings> {
             system.uid().context("namespace kube-system has no UID; set --cluster-id")?
         }
     };
-    let of_pod = || std::fs::read_to_string(POD_NAMESPACE).ok().map(|text| text.trim().to_owned());
-    let namespace = asked.namespace.or_else(of_pod).unwrap_or_else(|| "hookwright".into());
+    let namespace = own_namespace(asked.namespace, std::fs::read_to_string(POD_NAMESPACE).ok());
     ensure_namespace(&namespaces, &namespace).await?;
     tracing::info!(cluster, namespace, "version {}", env!("CARGO_PKG_VERSION"));
     Ok(Settings {
@@ -165,6 +165,12 @@ async fn settings(client: &Client, asked: Asked) -> anyhow::Result<Settings> {
         watch_namespaces: asked.watch_namespaces,
         max_concurrent: asked.max_concurrent,
     })
+}
+
+/// The one that was asked for, else the pod's, else `hookwright`.
+fn own_namespace(asked: Option<String>, of_pod: Option<String>) -> String {
+    let of_pod = of_pod.map(|text| text.trim().to_owned()).filter(|name| !name.is_empty());
+    asked.or(of_pod).unwrap_or_else(|| "hookwright".into())
 }
 
 /// Creates the operator's namespace if it is missing. Where that may not even be looked at, it is taken to be there:
@@ -281,12 +287,15 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
         client,
     });
     watch_sources(&context, &scopes);
+    if context.connections.cluster.is_some() {
+        tokio::spawn(follow_namespaces(Arc::clone(&context)));
+    }
     tokio::spawn(sweep(Arc::clone(&context)));
     let mut running = vec![];
     let scoped = || scopes.iter().cloned();
     let route =
         start_objects::<ProjectWebhookKind, Webhooks>(&context, scoped().zip(webhooks), per_scope, &stop, &mut running);
-    tokio::spawn(requested_webhooks.for_each(move |key| std::future::ready(route.send(&key))));
+    tokio::spawn(route.forward(requested_webhooks));
     let route = start_objects::<TaskNotificationKind, Notifications>(
         &context,
         scoped().zip(notifications),
@@ -294,7 +303,7 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
         &stop,
         &mut running,
     );
-    tokio::spawn(requested_notifications.for_each(move |key| std::future::ready(route.send(&key))));
+    tokio::spawn(route.forward(requested_notifications));
     let namespaced = start_connections(&context, scoped().zip(connections), &stop, &mut running);
     let clustered = start_connections(&context, cluster.into_iter().map(|watch| (None, watch)), &stop, &mut running);
     tokio::spawn(requested_connections.for_each(move |key: ConnectionKey| {
@@ -342,5 +351,20 @@ fn watch_sources(context: &Arc<Context>, scopes: &[Option<String>]) {
         tokio::spawn(follow_sources(Arc::clone(context), SourceKind::Secret, scope.clone(), secrets, ready()));
         let maps: Api<PartialObjectMeta<ConfigMap>> = scoped(&context.client, scope.as_deref());
         tokio::spawn(follow_sources(Arc::clone(context), SourceKind::ConfigMap, scope.clone(), maps, ready()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_namespace_is_the_one_asked_for_else_the_pods_else_its_own() {
+        let own =
+            |asked: Option<&str>, of_pod: Option<&str>| own_namespace(asked.map(Into::into), of_pod.map(Into::into));
+        assert_eq!(own(Some("asked"), Some("pod")), "asked");
+        assert_eq!(own(None, Some("pod\n")), "pod");
+        assert_eq!(own(None, Some("\n")), "hookwright");
+        assert_eq!(own(None, None), "hookwright");
     }
 }

@@ -61,8 +61,16 @@ async fn transition<K: Kind>(pass: &mut Pass<'_, K>, before: &[Condition]) {
     let Some(reason) = new.filter(|reason| !told(reason)) else { return };
     let ready = after.iter().find(|condition| condition.type_ == READY);
     let note = ready.map(|condition| condition.message.clone()).unwrap_or_default();
-    let type_ = if reason.class() == Class::Stalled { EventType::Warning } else { EventType::Normal };
-    event(pass, type_, reason.as_str(), note).await;
+    event(pass, event_type(reason), reason.as_str(), note).await;
+}
+
+/// A Warning is for what needs a person.
+#[must_use]
+pub fn event_type(reason: Reason) -> EventType {
+    match reason.class() {
+        Class::Stalled => EventType::Warning,
+        Class::Ready | Class::Mending => EventType::Normal,
+    }
 }
 
 /// An Event on the pass's object, written soon.
@@ -169,6 +177,26 @@ pub fn merge_diff(old: &Value, new: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_mends_itself_warns_nobody() {
+        let normal = [
+            "Synced",
+            "Observed",
+            "Configured",
+            "Progressing",
+            "SecretNotFound",
+            "ConfigMapNotFound",
+            "ConnectionNotFound",
+            "ConnectionNotReady",
+            "RateLimited",
+            "RemoteUnavailable",
+        ];
+        for reason in Reason::ALL {
+            let warns = matches!(event_type(*reason), EventType::Warning);
+            assert_eq!(warns, !normal.contains(&reason.as_str()), "{reason}");
+        }
+    }
 
     #[test]
     fn a_merge_patch_removes_what_went_and_leaves_what_stayed() {

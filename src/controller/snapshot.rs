@@ -291,3 +291,7 @@ impl Project {
         lock(&self.timer).due.map_or(Duration::ZERO, |due| due.since(now))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -114,7 +114,7 @@ pub fn slim_notification(object: &mut TaskNotification) {
 }
 
 /// A watch's error without its sources: they may repeat what was sent.
-fn watch_error(error: &watcher::Error) -> &'static str {
+pub(super) fn watch_error(error: &watcher::Error) -> &'static str {
     match error {
         watcher::Error::InitialListFailed(_) => "the list failed",
         watcher::Error::WatchStartFailed(_) => "it could not be started",
@@ -257,6 +257,13 @@ impl<K: Resource<DynamicType = ()>> Router<K> {
     #[must_use]
     pub fn new(scopes: Vec<(Option<String>, UnboundedSender<ObjectRef<K>>)>) -> Self {
         Self { scopes }
+    }
+
+    /// Queues a pass over each object that is asked for.
+    pub async fn forward(self, mut requested: UnboundedReceiver<ObjectKey>) {
+        while let Some(key) = requested.next().await {
+            self.send(&key);
+        }
     }
 
     /// Queues a pass over an object.

@@ -23,7 +23,7 @@ pub enum Field {
     Events,
     /// One header.
     Header(HeaderName),
-    /// The webhook itself: it is created and never seen.
+    /// The webhook itself: it is created and never seen, or deleted by somebody else each time.
     Webhook,
 }
 

@@ -65,9 +65,20 @@ pub struct Changes {
     pub events: Option<Vec<String>>,
 }
 
-/// Why a value of the spec, or of a Secret that it names, can't be used. Never holds the value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidValue {
+macro_rules! invalid_values {
+    ($($(#[$meta:meta])* $variant:ident($($of:ty),*),)*) => {
+        /// Why a value of the spec, or of a Secret that it names, can't be used. Never holds the value.
+        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+        pub enum InvalidValue { $($(#[$meta])* $variant($($of),*),)* }
+
+        impl InvalidValue {
+            /// The name of each: a test asks for a manifest that shows its message.
+            pub const VARIANTS: &[&str] = &[$(stringify!($variant),)*];
+        }
+    };
+}
+
+invalid_values! {
     /// A header's value holds a control character.
     #[error("the value of header {0} holds a line break or another control character; remove it")]
     ControlCharacter(HeaderName),

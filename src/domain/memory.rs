@@ -19,6 +19,10 @@ pub type Basis = Applied;
 /// Corrections of one field, with the same basis, after which a difference is NotConverging.
 pub const MAX_CORRECTIONS: u32 = 2;
 
+/// Creations in place of a webhook that somebody else deleted, with the same basis, after which another one is
+/// NotConverging.
+pub const MAX_RECREATIONS: u32 = 2;
+
 /// Accepted POSTs, none of which any LIST ever shows, after which creation stops.
 pub const MAX_UNSEEN_CREATIONS: u32 = 2;
 
@@ -50,7 +54,10 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub struct Memory {
     basis: Basis,
+    /// For [`Field::Webhook`]: how often it was created again.
     corrections: BTreeMap<Field, u32>,
+    /// A webhook of ours that is seen next stands in for one that somebody else deleted.
+    recreating: bool,
     stopped_at: BTreeMap<Field, u64>,
     equal_since: Option<Moment>,
     /// The state of the last creation.
@@ -77,7 +84,8 @@ impl Memory {
     /// what status tells of corrections by processes before this one.
     #[must_use]
     pub fn first_met(now: Moment, open: bool, mut corrections: BTreeMap<Field, u32>, basis: Basis) -> Self {
-        let unseen_creations = corrections.remove(&Field::Webhook).unwrap_or(0);
+        // With no creation open, the count is of those that were seen, and were to stand in for one that was deleted.
+        let unseen_creations = if open { corrections.remove(&Field::Webhook).unwrap_or(0) } else { 0 };
         // Creations that were given up were waited for then: nothing is under way.
         let pending = open && unseen_creations == 0;
         // For a header that status tells of, and with no creation open, the replacement was made if it was possible.
@@ -86,6 +94,7 @@ impl Memory {
         Self {
             basis,
             corrections,
+            recreating: false,
             stopped_at: BTreeMap::new(),
             equal_since: None,
             creation: if pending { Creation::Pending { since: now } } else { Creation::Settled },
@@ -106,6 +115,7 @@ impl Memory {
             self.basis = basis.clone();
             self.corrections.clear();
             self.stopped_at.clear();
+            self.recreating = false;
             self.replaced = false;
             self.unseen_creations = 0;
             self.unclear_creations = 0;
@@ -118,6 +128,7 @@ impl Memory {
         // One that was refused, or lost without a clear answer, may be tried again.
         self.replaced |= replacing && answer == Answer::Accepted;
         self.outstanding |= answer != Answer::Refused;
+        self.recreating &= answer != Answer::Refused;
         self.unclear_creations = if answer == Answer::Unclear { self.unclear_creations + 1 } else { 0 };
         self.last_unclear = now;
         if answer == Answer::Accepted {
@@ -138,8 +149,24 @@ impl Memory {
         }
     }
 
-    /// Notes that a webhook of ours was seen: no creation is under way.
-    pub fn seen(&mut self) {
+    /// Notes that a creation is planned in place of a webhook that somebody else deleted.
+    pub const fn recreates(&mut self) {
+        self.recreating = true;
+    }
+
+    /// Whether the webhook was deleted after each of as many creations as there may be.
+    #[must_use]
+    pub fn is_recreating_in_vain(&self) -> bool {
+        self.corrections.get(&Field::Webhook).is_some_and(|count| *count >= MAX_RECREATIONS)
+    }
+
+    /// Notes that a webhook of ours was seen: no creation is under way. `another` is whether status records another one.
+    pub fn seen(&mut self, another: bool) {
+        if another && self.recreating {
+            *self.corrections.entry(Field::Webhook).or_insert(0) += 1;
+            self.equal_since = None;
+        }
+        self.recreating = false;
         self.creation = Creation::Settled;
         self.unseen_creations = 0;
         self.unclear_creations = 0;
@@ -239,7 +266,7 @@ impl Memory {
         }
     }
 
-    /// Notes that the remote was seen to differ: an interval of being equal starts anew.
+    /// Notes that the remote was seen to differ, or to hold nothing: an interval of being equal starts anew.
     pub const fn seen_different(&mut self) {
         self.equal_since = None;
     }
@@ -252,6 +279,7 @@ impl Memory {
         // A process after this one would create again; it must not, once these were waited for.
         let given_up = self.is_creating_in_vain() || (self.replaced && self.unseen_creations > 0);
         if given_up && self.creation == Creation::Settled {
+            recurring.retain(|(field, _)| *field != Field::Webhook);
             recurring.push((Field::Webhook, self.unseen_creations));
         }
         recurring

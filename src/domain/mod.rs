@@ -7,7 +7,7 @@ pub mod deletion;
 pub mod desired;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod identify;
 pub mod ids;
 pub mod intent;

@@ -80,7 +80,7 @@ pub fn plan<'a>(
         Identity::Ask(id) => Plan::Ask(id),
         Identity::Mine { webhook, ownership, surplus } => {
             if !case.intent.is_replaced(webhook.id) {
-                memory.seen();
+                memory.seen(case.owned_id().is_some_and(|owned| owned != webhook.id));
             }
             // Observe never deletes.
             match surplus.first().filter(|_| case.management != ManagementPolicy::Observe) {
@@ -190,6 +190,7 @@ fn correct<'a>(
 /// Nothing of ours is there.
 fn absent<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, lookalikes: &[&'a Webhook]) -> Plan<'a> {
     let Scene { case, desired, rivals, .. } = scene;
+    memory.seen_different();
     if case.management == ManagementPolicy::Observe {
         return absent_at_rest(Reason::Drifted, text::NOT_FOUND.into());
     }
@@ -214,6 +215,13 @@ fn absent<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, lookalikes: &[&'a Webh
     }
     if case.management == ManagementPolicy::ReportDrift && !case.may_correct() {
         return absent_at_rest(Reason::Drifted, text::DELETED.into());
+    }
+    if case.owned().is_some() {
+        // A person who asks for it has it created once more.
+        if memory.is_recreating_in_vain() && !case.correction_requested {
+            return absent_at_rest(Reason::NotConverging, text::KEEPS_BEING_DELETED.into());
+        }
+        memory.recreates();
     }
     if let Some(again) = held_back(scene, memory) {
         return wait_for_creation(memory, again);

@@ -45,29 +45,105 @@ impl Refusal {
 const SHARED: usize = 6;
 
 /// The remote's message, if it may be shown: bounded by who read it, and only if it shares no six characters in a row
-/// with any of the secrets. A secret shorter than that is looked for whole.
+/// with any of the secrets, whatever their case. A secret shorter than that is looked for whole and as a word of its own:
+/// `1` is in "1 is not valid" and not in "at most 100 events".
 #[must_use]
 pub fn reveal<'a>(message: &'a SecretText, secrets: &[SecretText]) -> Option<&'a str> {
-    let message = message.expose();
-    let leaks = secrets.iter().map(SecretText::expose).filter(|secret| !secret.is_empty()).any(|secret| {
-        let characters: Vec<char> = secret.chars().collect();
-        let window = characters.len().min(SHARED);
-        characters.windows(window).any(|part| message.contains(&part.iter().collect::<String>()))
+    let shown = message.expose();
+    let text = shown.to_lowercase();
+    let leaks = secrets.iter().any(|secret| {
+        let secret: Vec<char> = secret.expose().to_lowercase().chars().collect();
+        match secret.len() {
+            0 => false,
+            1..SHARED => holds_word(&text, &secret.into_iter().collect::<String>()),
+            _ => secret.windows(SHARED).any(|part| text.contains(&part.iter().collect::<String>())),
+        }
     });
-    (!leaks && !message.is_empty()).then_some(message)
+    (!leaks && !shown.is_empty()).then_some(shown)
+}
+
+/// Whether a word is in a text without a letter or digit that would make it part of a longer one.
+fn holds_word(text: &str, word: &str) -> bool {
+    let joins = |edge: Option<char>, beside: Option<char>| {
+        edge.is_some_and(char::is_alphanumeric) && beside.is_some_and(char::is_alphanumeric)
+    };
+    let ends = (word.chars().next(), word.chars().next_back());
+    // Not `match_indices`, which passes by those that overlap.
+    text.char_indices().any(|(at, _)| {
+        let Some(after) = text[at..].strip_prefix(word) else { return false };
+        !joins(ends.0, text[..at].chars().next_back()) && !joins(ends.1, after.chars().next())
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn shown(text: &str, secrets: &[&str]) -> bool {
+        let secrets: Vec<_> = secrets.iter().map(|secret| SecretText::new(*secret)).collect();
+        reveal(&SecretText::new(text), &secrets).is_some()
+    }
 
     #[test]
     fn a_message_that_repeats_part_of_a_secret_is_not_shown() {
-        let secrets = [SecretText::new("Bearer hunter2-hunter2"), SecretText::new("/T0KEN")];
-        let shown = |text: &str| reveal(&SecretText::new(text), &secrets).is_some();
-        assert!(shown("events are not valid"));
-        assert!(!shown("header value hunter2 is not valid"));
-        assert!(!shown("url /T0KEN is not valid"));
-        assert!(shown("hunte is not valid"));
+        let secrets = ["Bearer hunter2-hunter2", "/T0KEN"];
+        assert!(shown("events are not valid", &secrets));
+        assert!(!shown("header value hunter2 is not valid", &secrets));
+        assert!(!shown("header value HUNTER2 is not valid", &secrets));
+        assert!(!shown("url /T0KEN is not valid", &secrets));
+        assert!(shown("hunte is not valid", &secrets));
+        assert!(!shown("", &[]));
+    }
+
+    #[test]
+    fn a_short_secret_is_hidden_as_a_word_and_hides_no_longer_one() {
+        assert!(!shown("1 is not valid", &["1"]) && !shown("not valid: '1'", &["1"]) && !shown("x=1", &["1"]));
+        assert!(shown("at most 100 events", &["1"]));
+        assert!(!shown("https://h.example.com/a is not valid", &["/a"]));
+        assert!(shown("https://h.example.com/all is a URL", &["/a"]));
+        assert!(!shown("--a-", &["-a-"]), "also where it overlaps itself");
+        assert!(!shown("a-a-ab a-a", &["a-a"]));
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_that_is_shown_shares_six_characters_or_a_whole_short_secret(
+            before in "[a-cA-C0-2 /.-]{0,12}",
+            secret in "[a-cA-C0-2é/-]{1,14}",
+            from in 0_usize..14,
+            after in "[a-cA-C0-2 /.-]{0,12}",
+        ) {
+            let characters: Vec<char> = secret.chars().collect();
+            let from = from.min(characters.len() - 1);
+            let part: String = characters[from..].iter().collect();
+            let message = format!("{before}{part}{after}");
+            let lower = |text: &str| text.to_lowercase();
+            let six = |text: &str| {
+                let text: Vec<char> = lower(text).chars().collect();
+                text.windows(6).map(|part| part.iter().collect::<String>()).collect::<Vec<_>>()
+            };
+            let word = lower(&message).split(|c: char| !c.is_alphanumeric()).any(|word| word == lower(&secret));
+            let shares = six(&secret).iter().any(|part| lower(&message).contains(part.as_str()));
+            if shares || (characters.len() < 6 && word) {
+                prop_assert!(!shown(&message, &["unrelated-secret", &secret]));
+            } else if characters.len() >= 6 || !lower(&message).contains(&lower(&secret)) {
+                prop_assert!(shown(&message, &["unrelated-secret", &secret]));
+            }
+        }
+
+        #[test]
+        fn a_secret_is_hidden_wherever_it_stands_and_what_shares_nothing_is_shown(
+            before in "[a-z ]{0,20}",
+            secret in "[A-Z0-9_]{1,20}",
+            after in "[a-z ]{0,20}",
+        ) {
+            let quoting = format!("{before} {secret}'{after}");
+            prop_assert!(!shown(&quoting, &[&secret]));
+            let foreign: String = secret.chars().map(|_| '#').collect();
+            let message = format!("{before} {foreign}'{after}");
+            let shares = before.contains(&secret.to_lowercase()) || after.contains(&secret.to_lowercase());
+            prop_assert!(shares || secret.chars().count() >= 6 || shown(&message, &[&secret]));
+        }
     }
 }

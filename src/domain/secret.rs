@@ -86,13 +86,19 @@ impl ReceiverUrl {
     }
 }
 
-/// Everything of a URL that must not be shown, however it is written: all but its host.
+/// Shortest text of a URL's path that counts without its slash: a word like `a` or `in` would hide every message.
+const SHORTEST_ALONE: usize = 4;
+
+/// Everything of a URL that must not be shown, however it is written: user and password, path and query.
 #[must_use]
 pub fn hidden_parts(url: &str) -> Vec<SecretText> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (authority, path) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));
-    let user = authority.rsplit_once('@').map(|(user, _)| SecretText::new(user));
-    [SecretText::new(path)].into_iter().chain(user).collect()
+    let url = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (authority, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    let alone = path.get(1..).unwrap_or_default();
+    let path = Some(path).filter(|_| !alone.is_empty());
+    let alone = Some(alone).filter(|alone| alone.chars().count() >= SHORTEST_ALONE);
+    [user, path, alone].into_iter().flatten().map(SecretText::new).collect()
 }
 
 impl fmt::Debug for ReceiverUrl {
@@ -115,6 +121,22 @@ impl Eq for ReceiverUrl {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::refusal::reveal;
+
+    fn parts(url: &str) -> Vec<String> {
+        hidden_parts(url).iter().map(|secret| secret.expose().to_owned()).collect()
+    }
+
+    #[test]
+    fn of_a_url_all_but_its_host_is_secret_and_a_word_of_its_path_is_not() {
+        assert_eq!(parts("https://u:p@h.example.com/T0KEN?k=v"), ["u:p", "/T0KEN?k=v", "T0KEN?k=v"]);
+        assert_eq!(parts("https://h.example.com?key"), ["?key"]);
+        assert_eq!(parts("https://h.example.com/in"), ["/in"]);
+        assert!(parts("https://h.example.com/").is_empty() && parts("https://h.example.com").is_empty());
+        let secrets = [SecretText::new("/a")];
+        let shown = |text: &str| reveal(&SecretText::new(text), &secrets).is_some();
+        assert!(shown("a webhook needs an event") && !shown("https://h.example.com/a is refused"));
+    }
 
     #[test]
     fn secrets_do_not_print() {

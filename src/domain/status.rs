@@ -9,6 +9,10 @@ use super::refusal::Refusal;
 use crate::api::condition::{Class, READY, RECONCILING, Reason, STALLED};
 use crate::api::project_webhook::{Correction, Drift, Ownership, ProjectWebhookStatus, Remote};
 
+/// Items of a list in status: what the schema allows. The remote may hold more, and a status that is refused would say
+/// nothing at all.
+const LISTED: usize = 100;
+
 /// What a pass found out about the remote.
 #[derive(Clone, Debug)]
 pub enum Finding {
@@ -85,7 +89,7 @@ pub fn next_status(
         Finding::Present { webhook, ownership, differences } => {
             after.webhook_id = Some(webhook.id.to_string());
             after.ownership = Some(*ownership);
-            after.drift = differences.iter().map(drift).collect();
+            after.drift = differences.iter().take(LISTED).map(drift).collect();
             after.remote = Some(remote(webhook));
         }
     }
@@ -93,8 +97,8 @@ pub fn next_status(
         after.applied.clone_from(&outcome.basis);
     }
     if let Some(recurring) = &outcome.recurring {
-        after.corrections =
-            recurring.iter().map(|(field, count)| Correction { field: field.to_string(), count: *count }).collect();
+        let told = |(field, count): &(Field, u32)| Correction { field: field.to_string(), count: *count };
+        after.corrections = recurring.iter().take(LISTED).map(told).collect();
     }
     if outcome.wrote {
         after.last_applied_time = Some(now.clone());
@@ -154,10 +158,10 @@ fn remote(webhook: &Webhook) -> Remote {
     let Webhook { id: _, name, url, headers, marker: _, active, events, created_at, updated_at } = webhook;
     Remote {
         name: bounded(name),
-        url_host: url.host(),
+        url_host: bounded(&url.host()),
         active: *active,
-        events: events.iter().take(100).map(|event| bounded(event)).collect(),
-        header_names: headers.keys().take(100).map(|name| bounded(name.as_str())).collect(),
+        events: events.iter().take(LISTED).map(|event| bounded(event)).collect(),
+        header_names: headers.keys().take(LISTED).map(|name| bounded(name.as_str())).collect(),
         created_at: created_at.as_deref().map(bounded),
         updated_at: updated_at.as_deref().map(bounded),
     }
@@ -261,6 +265,37 @@ mod tests {
         let status = serde_json::to_string(&after(&ProjectWebhookStatus::default(), &synced(&ours(1)))).unwrap();
         assert!(status.contains("hooks.example.com") && status.contains("X-Team"), "{status}");
         assert!(!status.contains("canary"), "{status}");
+    }
+
+    #[test]
+    fn status_stays_within_its_bounds_whatever_the_remote_holds() {
+        use crate::domain::compare::{Masked, differences};
+        use crate::domain::fixture::{desired, with_header};
+        let mut huge = ours(1);
+        huge.name = "n".repeat(1000);
+        huge.created_at = Some("2".repeat(1000));
+        huge.url = crate::domain::secret::ReceiverUrl::new(format!("https://{}/", "h.".repeat(500)));
+        huge.events = (0..500).map(|n| format!("{n}{}", "e".repeat(1000))).collect();
+        huge = (0..500).fold(huge, |webhook, n| with_header(webhook, &format!("X-{n}-{}", "x".repeat(1000))));
+        let differences = differences(&desired(), &huge, Masked::Accepted);
+        let recurring = differences.iter().map(|difference| (difference.field.clone(), 2)).collect();
+        let mut outcome = Outcome { reason: Reason::NotConverging, recurring: Some(recurring), ..synced(&huge) };
+        let webhook = Box::new(huge.clone());
+        outcome.finding = Finding::Present { webhook, ownership: Ownership::Created, differences };
+        let status = after(&ProjectWebhookStatus::default(), &outcome);
+        let remote = status.remote.unwrap();
+        for list in [&remote.events, &remote.header_names] {
+            assert!(list.len() == 100 && list.iter().all(|text| text.chars().count() <= 257));
+        }
+        for text in [&remote.name, &remote.url_host, remote.created_at.as_ref().unwrap()] {
+            assert_eq!(text.chars().count(), 257, "{text}");
+        }
+        assert_eq!((status.drift.len(), status.corrections.len()), (100, 100));
+        assert!(status.corrections.iter().all(|correction| correction.field.chars().count() <= 300));
+        for drift in &status.drift {
+            assert!(drift.field.chars().count() <= 300);
+            assert!([&drift.desired, &drift.actual].iter().all(|text| text.chars().count() <= 257));
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) const NOT_FOUND: &str =
     "no webhook with this name and URL is there; managementPolicy is Observe, so none is created";
 pub(super) const NEVER_LISTED: &str = "the remote accepted the creation twice and never lists the webhook; stopped until \
                                        the spec changes: check there whether the project shows its webhooks to this token";
+pub(super) const KEEPS_BEING_DELETED: &str = "the webhook is deleted at the remote after each creation; stopped until the spec changes, or annotation \
+     hookwright.dev/correct-drift-requested-at asks for another one: find who or what deletes it there";
 pub(super) const DELETED: &str = "the webhook was deleted at the remote; managementPolicy is ReportDrift: change the spec, or \
                                   set annotation hookwright.dev/correct-drift-requested-at, to have it created again";
 

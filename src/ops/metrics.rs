@@ -216,10 +216,12 @@ impl Metrics {
         let help = "Time that a call waited for its turn under the connection's rateLimit";
         registry.register_with_unit("pacing_wait", help, seconds(), pacing_wait.clone());
         registry.register("objects", "Objects, by the reason of their Ready condition", objects.clone());
-        registry.register("corrections", "Differences at a remote that were corrected", corrections.clone());
+        let help = "PATCHes that corrected what somebody else had changed at a remote, each all of its differences";
+        registry.register("corrections", help, corrections.clone());
         registry.register("passes", "Passes over an object, by how they ended", passes.clone());
         registry.register_with_unit("pass_duration", "Time that one pass took", seconds(), pass_duration.clone());
-        let help = "Remote webhooks left behind without an object because they could not be deleted";
+        let help =
+            "Remote webhooks left behind without an object, as was asked for or because they could not be deleted";
         registry.register("orphans", help, orphans.clone());
         let help = "Second webhooks of one owner that were found and deleted";
         registry.register("duplicates_removed", help, duplicates_removed.clone());
@@ -258,7 +260,7 @@ impl Metrics {
         }
     }
 
-    /// A difference was corrected.
+    /// A webhook that somebody else had changed was corrected.
     pub fn corrected(&self, kind: Kind) {
         self.corrections.get_or_create(&OfKind { kind: kind.as_str() }).inc();
     }

@@ -2,7 +2,7 @@
 //! remote which repeats all that it was told.
 
 use hookwright::api::connection::Connection;
-use hookwright::api::project_webhook::ProjectWebhookStatus;
+use hookwright::api::project_webhook::{ProjectWebhook, ProjectWebhookStatus};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, NewWebhook, WebhookEdit};
 
 use crate::support::{MARKER, Recording, World, condition, random};
+
+mod rotation;
 
 const TOKEN: &str = "Vx8Kq2mZt4Lw";
 const LITERAL: &str = "Hb5Rn9cYs3Jd";
@@ -64,18 +66,12 @@ fn specs() -> [Value; 2] {
 
 /// Everything of a world that others than its secrets' owner can see.
 async fn places(world: &World, recording: &Recording) -> Vec<(&'static str, String)> {
-    let mut statuses = vec![];
-    for name in NAMES {
-        let now = world.webhooks().get_opt(name).await.unwrap();
-        let versions = match &now {
-            Some(object) => recording.up_to(object).await,
-            None => recording.all(),
-        };
-        for version in versions {
-            // The spec is its author's own; everything else of the object is ours.
-            statuses.push(json!([version.status, version.metadata.annotations]).to_string());
-        }
+    for object in world.webhooks().list(&ListParams::default()).await.unwrap() {
+        recording.up_to(&object).await;
     }
+    // The spec is its author's own; everything else of the object is ours.
+    let ours = |version: &ProjectWebhook| json!([version.status, version.metadata.annotations]).to_string();
+    let mut statuses: Vec<_> = recording.all().iter().map(ours).collect();
     let connections = Api::<Connection>::namespaced(world.client.clone(), &world.namespace);
     let connections = connections.list(&ListParams::default()).await.unwrap().items;
     statuses.extend(connections.iter().map(|connection| json!(connection.status).to_string()));
@@ -131,7 +127,7 @@ async fn assert_nothing_left(world: &World, recording: &Recording) {
         );
     }
     // Six characters in a row of any of them, or the whole as a Secret's data has it.
-    let parts = LITERAL_PARTS.iter().chain(&SECRET_PARTS).chain([&CONSOLE]);
+    let parts = LITERAL_PARTS.iter().chain(&SECRET_PARTS).chain(&rotation::NEW_PARTS).chain([&CONSOLE]);
     let windows = parts.flat_map(|part| (0..=part.len() - 6).map(|at| part[at..at + 6].to_owned()));
     let encoded = [TOKEN, OF_SECRET, PREFIXED, SECRET_URL].map(base64);
     let leaks: Vec<_> = windows.chain(encoded).flat_map(|text| found(&places, &text)).collect();

@@ -85,6 +85,29 @@ async fn connections_have_columns_too() {
 }
 
 #[tokio::test]
+async fn a_cluster_connection_is_waited_for_listed_and_has_columns() {
+    let world = World::with(|setup| setup.wide()).await;
+    let name = world.namespace.clone();
+    let from = json!({ "secretKeyRef": { "name": "app-maker", "key": "token" } });
+    let connection = json!({
+        "apiVersion": "hookwright.dev/v1alpha1", "kind": "ClusterConnection", "metadata": { "name": name },
+        "spec": { "appMaker": { "endpoint": world.sim.http_endpoint(), "tokenFrom": from } },
+    });
+    assert!(apply(&world, &connection).await.status.success());
+    let timeout = format!("--timeout={}s", DEADLINE.as_secs());
+    let object = format!("clusterconnection/{name}");
+    let waited = said(&world, &["wait", "--for=condition=Ready", &object, &timeout]).await;
+    assert!(waited.contains("condition met"), "{waited}");
+    let table = said(&world, &["get", "clusterconnections", &name, "--output=wide"]).await;
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["NAME", "READY", "REASON", "AGE", "MESSAGE"], "{table}");
+    assert_eq!(rows[1][..3], [name.as_str(), "True", "Configured"], "{table}");
+    let all = said(&world, &["get", "hookwright", "--output=name"]).await;
+    assert!(all.lines().any(|line| line == format!("clusterconnection.hookwright.dev/{name}")), "{all}");
+    said(&world, &["delete", &object, &timeout]).await;
+}
+
+#[tokio::test]
 async fn the_category_lists_everything_of_ours() {
     let world = World::start().await;
     world.webhook("builds", json!({})).await;
@@ -112,9 +135,10 @@ async fn explain_describes_every_field() {
     tokio::time::timeout(DEADLINE, served).await.expect("the API server explains a new kind in time");
     for (plural, yaml) in crd_documents().unwrap() {
         let crd: Value = serde_yaml::from_str(&yaml).unwrap();
-        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
         let mut paths = vec![];
-        explained("spec", schema, &mut paths);
+        explained("spec", &schema["spec"], &mut paths);
+        explained("status", &schema["status"], &mut paths);
         for (path, fields) in paths {
             let what = format!("{plural}.hookwright.dev.{path}");
             let output =

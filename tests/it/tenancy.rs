@@ -175,3 +175,33 @@ async fn a_cluster_connection_reads_the_secrets_of_the_operators_namespace_and_n
     assert_eq!(ready.reason, "Configured");
     clean_up(&world, &connection, &[&tenant]).await;
 }
+
+async fn relabel(world: &World, namespace: &str, team: &str) {
+    let labels = Patch::Merge(json!({ "metadata": { "labels": { "team": team } } }));
+    let api = Api::<Namespace>::all(world.client.clone());
+    api.patch_metadata(namespace, &PatchParams::default(), &labels).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_namespace_that_gets_other_labels_is_served_or_not_without_being_asked() {
+    let world = World::with(|setup| setup.wide()).await;
+    let (connection, tenant) = (random("cluster"), namespace(&world, json!({ "team": "b" })).await);
+    let selector = json!({ "matchLabels": { "team": "a" } });
+    cluster_connection(&world, &connection, json!({ "allowedNamespaces": { "selector": selector } })).await;
+    tenant_webhook(&world, &tenant, &connection).await;
+    wait_reason(&world, &tenant, "ConnectionNotAllowed").await;
+    world.wait_counted(r#"hookwright_objects{kind="ClusterConnection",reason="Configured"}"#, 1).await;
+    relabel(&world, &tenant, "a").await;
+    wait_reason(&world, &tenant, "Synced").await;
+    relabel(&world, &tenant, "b").await;
+    wait_reason(&world, &tenant, "ConnectionNotAllowed").await;
+    assert_eq!(world.remote().len(), 1);
+    // A deletion follows too.
+    let api = Api::<hookwright::api::project_webhook::ProjectWebhook>::namespaced(world.client.clone(), &tenant);
+    api.delete("builds", &DeleteParams::default()).await.unwrap();
+    wait_reason(&world, &tenant, "DeletionBlocked").await;
+    relabel(&world, &tenant, "a").await;
+    clean_up(&world, &connection, &[&tenant]).await;
+    assert!(world.remote().is_empty());
+    world.wait_counted(r#"hookwright_objects{kind="ClusterConnection",reason="Configured"}"#, 0).await;
+}

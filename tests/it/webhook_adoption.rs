@@ -3,9 +3,11 @@
 use hookwright::api::project_webhook::Ownership;
 use hookwright::controller::index::age;
 use serde_json::{Value, json};
-use simulator::NewWebhook;
+use simulator::{Fault, NewWebhook};
 
-use crate::support::{MARKER, World, assert_calls, assert_writes, is_ready, message, ready_reason, rendered, status};
+use crate::support::{
+    MARKER, World, assert_calls, assert_writes, is_ready, message, of_project, ready_reason, rendered, status,
+};
 
 /// An id that the remote does not have.
 const NOBODY: &str = "0123456789abcdef01234567";
@@ -39,6 +41,30 @@ async fn what_a_person_made_just_before_is_seen_although_the_project_was_listed_
     world.webhook("watched", json!({ "managementPolicy": "Observe" })).await;
     world.wait_reason("watched", "Observed").await;
     assert_writes(&world, &[]);
+}
+
+#[tokio::test]
+async fn what_a_person_made_just_before_is_seen_beside_an_object_whose_deletion_is_blocked() {
+    let world = World::with(|setup| setup.flag("--resync-interval", "1s")).await;
+    world.webhook("blocked", json!({})).await;
+    world.wait_ready("blocked").await;
+    world.sim.add_fault(Fault::status(403).methods(["DELETE"]));
+    world.delete("blocked").await;
+    world.wait_reason("blocked", "DeletionBlocked").await;
+    // Another project has the same interval: three looks at that are as long as this one's timer takes to come due.
+    let clock = world.sim.new_project();
+    world.webhook("clock", of_project(&clock)).await;
+    world.wait_ready("clock").await;
+    let looks = |state: &simulator::State| state.counts(Some(&clock.id)).operation("list");
+    let begun = world.sim.counts(Some(&clock.id)).operation("list");
+    world.wait_remote("three looks", |state| looks(state) >= begun + 3).await;
+    // A LIST that is newer than that, and older than what the person makes.
+    world.pass("blocked").await;
+    let there = world.console_lookalike("builds");
+    world.webhook("builds", json!({})).await;
+    let object = world.wait_reason("builds", "AdoptionRequired").await;
+    assert!(message(&object).contains(&there.id), "{}", message(&object));
+    assert_writes(&world, &["POST", "DELETE", "DELETE"]);
 }
 
 #[tokio::test]
@@ -251,8 +277,10 @@ async fn an_object_that_is_pointed_to_another_webhook_leaves_none_behind() {
     world.webhook("builds", json!({})).await;
     world.wait_ready("builds").await;
     let other = world.console_create(NewWebhook::new("other", "https://other.example.com/x"));
+    world.sim.clear_calls();
     world.webhook("builds", json!({ "webhookId": other.id })).await;
     let object = world.wait_ready("builds").await;
+    assert_writes(&world, &["DELETE", "PATCH name,url"]);
     assert_eq!(world.only().id, other.id, "what was created for this object would be a second one");
     assert_eq!((status(&object).webhook_id, status(&object).ownership), (Some(other.id), Some(Ownership::Adopted)));
 }

@@ -1,11 +1,13 @@
 //! Never a fight: what does not stay as it was set is given up and told.
 
+use hookwright::api::project_webhook::ProjectWebhook;
 use serde_json::json;
 use simulator::app_maker::{Masking, PatchHeaders};
 use simulator::{Behaviour, NewWebhook, WebhookEdit};
 
 use crate::support::{
-    MARKER, World, assert_calls_after_look, assert_writes, is_ready, message, ready_reason, rendered, status,
+    MARKER, World, assert_calls, assert_calls_after_look, assert_writes, is_ready, message, ready_reason, rendered,
+    status,
 };
 
 #[tokio::test]
@@ -18,12 +20,63 @@ async fn a_field_that_the_remote_changes_back_is_corrected_twice_and_then_left()
     world.webhook("builds", json!({ "name": "long name" })).await;
     let object = world.wait_reason("builds", "NotConverging").await;
     assert!(message(&object).contains("name"), "{}", message(&object));
-    let corrections: Vec<_> = status(&object).corrections.into_iter().map(|c| (c.field, c.count)).collect();
-    assert_eq!(corrections, [("name".to_owned(), 2)]);
+    assert_eq!(corrections(&object), [("name".to_owned(), 2)]);
     assert_eq!(status(&object).drift[0].actual, "long");
     assert_writes(&world, &["PATCH name", "PATCH name"]);
     assert_eq!(ready_reason(&world.pass("builds").await), Some("NotConverging"));
     assert_writes(&world, &["PATCH name", "PATCH name"]);
+}
+
+/// What status tells of what keeps coming back.
+fn corrections(object: &ProjectWebhook) -> Vec<(String, u32)> {
+    status(object).corrections.into_iter().map(|c| (c.field, c.count)).collect()
+}
+
+#[tokio::test]
+async fn a_webhook_that_a_person_keeps_deleting_is_created_again_twice_and_then_left() {
+    let mut world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    for _ in 0..2 {
+        world.console_delete(&world.only().id);
+        assert!(is_ready(&world.pass("builds").await));
+    }
+    world.console_delete(&world.only().id);
+    world.sim.clear_calls();
+    let object = world.pass("builds").await;
+    assert_eq!(ready_reason(&object), Some("NotConverging"));
+    assert!(message(&object).contains("deleted at the remote after each creation"), "{}", message(&object));
+    assert_eq!(corrections(&object), [("webhook".to_owned(), 2)]);
+    assert_calls(&world, &["GET list", "GET"]);
+    world.restart_operator().await;
+    assert_eq!(ready_reason(&world.pass("builds").await), Some("NotConverging"));
+    assert_writes(&world, &[]);
+    // What the message names: to ask for another one, which is no leave to go on, and to change the spec.
+    world.annotate("builds", "hookwright.dev/correct-drift-requested-at", "1").await;
+    world.wait_ready("builds").await;
+    world.console_delete(&world.only().id);
+    assert_eq!(ready_reason(&world.pass("builds").await), Some("NotConverging"));
+    assert_writes(&world, &["POST"]);
+    world.webhook("builds", json!({ "active": false })).await;
+    let object = world.wait_ready("builds").await;
+    assert_eq!(corrections(&object), []);
+    assert_writes(&world, &["POST", "POST"]);
+}
+
+#[tokio::test]
+async fn deletions_at_the_console_are_forgotten_once_the_webhook_stayed_for_an_interval() {
+    let world = World::with(|setup| setup.flag("--resync-interval", "5s")).await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    for _ in 0..2 {
+        world.console_delete(&world.only().id);
+        assert!(is_ready(&world.pass("builds").await));
+    }
+    assert_eq!(corrections(&world.get("builds").await), [("webhook".to_owned(), 2)]);
+    world.wait_status("builds", "forgotten", |status| status.corrections.is_empty()).await;
+    world.console_delete(&world.only().id);
+    assert!(is_ready(&world.pass("builds").await));
+    assert_writes(&world, &["POST", "POST", "POST", "POST"]);
 }
 
 #[tokio::test]

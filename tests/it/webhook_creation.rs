@@ -166,7 +166,9 @@ async fn of_two_with_our_marker_the_one_that_equals_the_spec_stays() {
     let equal = NewWebhook::new("builds", "https://hooks.example.com/builds").header(MARKER, world.marker("builds"));
     let equal = world.console_create(equal);
     world.console_edit(&first.id, simulator::WebhookEdit { active: Some(false), ..Default::default() });
+    world.sim.clear_calls();
     let object = world.pass("builds").await;
+    assert_calls(&world, &["GET list", "DELETE", "GET list"]);
     assert_eq!(world.only().id, equal.id);
     assert_eq!(status(&object).webhook_id, Some(equal.id));
 }

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use simulator::app_maker::PatchHeaders;
 use simulator::{Behaviour, Fault, FaultKind, NewWebhook};
 
-use crate::support::{DEADLINE, MARKER, World, assert_calls, assert_writes, condition, message, ready_reason, status};
+use crate::support::{
+    DEADLINE, MARKER, Manifest, World, assert_calls, assert_writes, condition, message, ready_reason, status,
+};
 
 /// A Ready webhook `builds`, with no call counted yet; its id at the remote.
 async fn ready(world: &World, spec: Value) -> String {
@@ -254,6 +256,35 @@ async fn without_its_connection_it_is_blocked_until_that_is_back_or_goes_with_th
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_not_allowed_any_more_is_not_called_for_a_deletion_either() {
+    let mut world = World::start().await;
+    ready(&world, json!({})).await;
+    world.reflag("--allowed-endpoint", "https://abp-api.akinon.net");
+    world.restart_operator().await;
+    world.delete("builds").await;
+    let blocked = world.wait_reason("builds", "DeletionBlocked").await;
+    let text = message(&blocked);
+    assert!(text.contains("--allowed-endpoint") && text.contains("spec.deletionPolicy: Orphan"), "{text}");
+    assert_calls(&world, &[]);
+    world.reflag("--allowed-endpoint", "http://127.0.0.1:*");
+    world.restart_operator().await;
+    world.wait_gone("builds").await;
+    assert_writes(&world, &["DELETE"]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_not_allowed_any_more_is_no_obstacle() {
+    let mut world = World::start().await;
+    ready(&world, json!({})).await;
+    world.reflag("--allowed-receiver", "https://elsewhere.example.com");
+    world.restart_operator().await;
+    world.pass("builds").await;
+    world.wait_reason("builds", "ReceiverNotAllowed").await;
+    deleted(&world).await;
+    assert_calls(&world, &["GET list", "DELETE", "GET list"]);
+}
+
+#[tokio::test]
 async fn a_blocked_deletion_ends_with_deletion_policy_orphan() {
     let mut world = World::start().await;
     let id = ready(&world, json!({})).await;
@@ -349,4 +380,60 @@ async fn in_a_dying_namespace_what_can_not_be_deleted_is_orphaned_and_told_elsew
     let events = Api::<Event>::namespaced(world.client.clone(), "default");
     let all = events.list(&kube::api::ListParams::default()).await.unwrap().items;
     assert!(all.iter().any(|event| is_orphaned(event) && event.note.as_deref().is_some_and(|note| note.contains(&id))));
+    world.wait_counted("orphans_total", 1).await;
+}
+
+/// Kubernetes refuses to take finalizers off in the world's namespace, or goes on to.
+async fn keep_finalizers(world: &World, keep: bool) {
+    let name = &world.namespace;
+    let api = "admissionregistration.k8s.io/v1";
+    let here = json!({ "matchLabels": { "kubernetes.io/metadata.name": name } });
+    let rule = json!({
+        "apiGroups": ["hookwright.dev"], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["projectwebhooks"],
+    });
+    let held = "!has(oldObject.metadata.finalizers) || has(object.metadata.finalizers)";
+    let policy = json!({
+        "apiVersion": api, "kind": "ValidatingAdmissionPolicy", "metadata": { "name": name },
+        "spec": {
+            "matchConstraints": { "namespaceSelector": here, "resourceRules": [rule] },
+            "validations": [{ "expression": held, "message": "not now" }],
+        },
+    });
+    let binding = json!({
+        "apiVersion": api, "kind": "ValidatingAdmissionPolicyBinding", "metadata": { "name": name },
+        "spec": { "policyName": name, "validationActions": ["Deny"] },
+    });
+    for manifest in [policy, binding] {
+        if keep {
+            world.apply(&manifest).await.unwrap();
+        } else {
+            world.dynamic(&manifest.object()).delete(name, &DeleteParams::default()).await.unwrap();
+        }
+    }
+    // It takes effect a little later. When it ends, the object may go at once.
+    let bare = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    let dry = PatchParams { dry_run: true, ..PatchParams::default() };
+    let refused = async { while keep && world.webhooks().patch("builds", &dry, &bare).await.is_ok() {} };
+    tokio::time::timeout(DEADLINE, refused).await.expect("the policy takes effect");
+}
+
+#[tokio::test]
+async fn an_orphan_is_counted_and_logged_once_however_often_kubernetes_refuses_to_let_the_object_go() {
+    let world = World::start().await;
+    let id = ready(&world, json!({ "deletionPolicy": "Orphan" })).await;
+    keep_finalizers(&world, true).await;
+    world.delete("builds").await;
+    let tries = |log: &str| log.lines().filter(|line| line.contains("pass ended early")).count();
+    let refused = async {
+        while tries(&world.operator().log()) < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, refused).await.expect("it tries again");
+    keep_finalizers(&world, false).await;
+    world.wait_gone("builds").await;
+    world.wait_counted("orphans_total", 1).await;
+    let warned = world.operator().log().lines().filter(|line| line.contains("is orphaned")).count();
+    assert_eq!(warned, 1, "{}", world.operator().log());
+    assert!(world.wait_event("builds", "a Warning", is_orphaned).await.contains(&id));
 }

@@ -163,7 +163,9 @@ async fn report_drift_reports_a_deletion_and_leaves_it() {
 #[tokio::test]
 async fn report_drift_creates_what_was_never_there() {
     let world = World::start().await;
-    ready(&world, json!({ "managementPolicy": "ReportDrift" })).await;
+    world.webhook("builds", json!({ "managementPolicy": "ReportDrift" })).await;
+    world.wait_ready("builds").await;
+    assert_calls(&world, &["GET list", "POST", "GET list"]);
     assert_eq!(world.remote().len(), 1);
 }
 

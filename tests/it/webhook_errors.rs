@@ -1,6 +1,7 @@
 //! What the remote refuses, and how that is told.
 
 use hookwright::api::connection::Connection;
+use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -42,6 +43,16 @@ async fn rejected_credentials_are_told_on_both_and_a_new_secret_mends_all() {
     world.wait_ready("two").await;
     world.wait_for(connections(&world), "app-maker", "Configured", |c| reason_of(c) == Some("Configured")).await;
     assert_writes(&world, &["POST", "POST"]);
+    // One Event for each change of the reason: what says the same is counted in the first.
+    let times = |event: &Event| event.series.as_ref().map_or(1, |series| series.count);
+    let told = |reason: &'static str, type_: &'static str, count: i32| {
+        move |event: &Event| {
+            event.reason.as_deref() == Some(reason) && event.type_.as_deref() == Some(type_) && times(event) == count
+        }
+    };
+    world.wait_event("app-maker", "Configured, rejected, Configured again", told("Configured", "Normal", 2)).await;
+    world.wait_event("app-maker", "the rejection", told("CredentialsRejected", "Warning", 1)).await;
+    assert_eq!(world.events_of("app-maker").await.len(), 2);
 }
 
 #[tokio::test]

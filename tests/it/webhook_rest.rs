@@ -6,9 +6,9 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use serde_json::json;
-use simulator::WebhookEdit;
+use simulator::{Fault, WebhookEdit};
 
-use crate::support::{World, assert_calls, assert_writes, is_ready, passes, rendered, status};
+use crate::support::{World, assert_calls, assert_writes, is_ready, of_project, passes, rendered, status};
 
 async fn versions(world: &World) -> Vec<(String, Option<String>)> {
     let all: Vec<ProjectWebhook> = world.webhooks().list(&ListParams::default()).await.unwrap().items;
@@ -47,13 +47,16 @@ async fn at_rest_one_list_serves_ten_webhooks_and_nothing_is_written() {
 
 #[tokio::test]
 async fn the_shortest_interval_decides_for_the_project() {
+    // The operator's own is an hour.
     let world = World::start().await;
     world.webhook("slow", json!({ "resyncInterval": "24h" })).await;
     world.wait_ready("slow").await;
-    let object = world.webhook("quick", json!({ "resyncInterval": "30s" })).await;
-    assert_eq!(object.spec.resync_interval.as_deref(), Some("30s"));
+    world.webhook("quick", json!({ "resyncInterval": "30s" })).await;
     world.wait_ready("quick").await;
     assert_writes(&world, &["POST", "POST"]);
+    world.sim.clear_calls();
+    lists(&world, 1).await;
+    assert_calls(&world, &["GET list"]);
 }
 
 #[tokio::test]
@@ -98,15 +101,15 @@ async fn suspended_nothing_is_done_and_the_conditions_stay() {
     let suspended = world.webhook("builds", json!({ "suspend": true, "active": false })).await;
     world.console_edit(&id, WebhookEdit { name: Some("other".into()), ..Default::default() });
     world.annotate("builds", "hookwright.dev/reconcile-requested-at", "now").await;
-    // Another object's pass shows that the operator has seen all that.
-    world.webhook("other", json!({ "managementPolicy": "Observe" })).await;
-    world.wait_reason("other", "Drifted").await;
+    // Another object's pass, over another project, shows that the operator has seen all that.
+    world.webhook("other", of_project(&world.sim.new_project())).await;
+    world.wait_ready("other").await;
     let object = world.get("builds").await;
     assert_eq!(status(&object), status(&ready), "generation {:?}", suspended.metadata.generation);
-    assert_writes(&world, &[]);
+    assert_calls(&world, &[]);
     world.webhook("builds", json!({ "active": false })).await;
     world.wait_ready("builds").await;
-    assert_writes(&world, &["PATCH active,name"]);
+    assert_calls(&world, &["GET list", "PATCH active,name", "GET list"]);
 }
 
 #[tokio::test]
@@ -115,8 +118,10 @@ async fn suspended_a_deletion_is_still_carried_out() {
     world.webhook("builds", json!({})).await;
     world.wait_ready("builds").await;
     world.webhook("builds", json!({ "suspend": true })).await;
+    world.sim.clear_calls();
     world.delete("builds").await;
     world.wait_gone("builds").await;
+    assert_calls(&world, &["GET list", "DELETE", "GET list"]);
     assert_eq!(world.remote().len(), 0);
 }
 
@@ -169,10 +174,61 @@ async fn events_tell_writes_in_the_plans_words_and_nothing_at_rest() {
     let id = world.only().id;
     let updated = |event: &Event| event.note.as_deref() == Some(&format!("update webhook {id}: active"));
     world.wait_event("builds", "the update", updated).await;
-    // They are written in their order: had there been others before, they would be here.
-    assert_eq!(world.events_of("builds").await.len(), 2);
-    world.sim.remove_project(&world.project.id);
+    // They are written in their order: had there been others before, they would be here. One that is repeated is counted
+    // in the first.
+    let events = world.events_of("builds").await;
+    assert_eq!(events.len(), 2);
+    assert!(events.iter().all(|event| event.series.is_none()), "{events:#?}");
+}
+
+#[tokio::test]
+async fn a_reason_is_told_once_as_a_warning_if_a_person_is_needed_however_often_it_is_looked_at() {
+    let world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    world.wait_ready("builds").await;
+    let told = |reason: &'static str, type_: &'static str| {
+        move |event: &Event| event.reason.as_deref() == Some(reason) && event.type_.as_deref() == Some(type_)
+    };
+    let forbidden = world.sim.add_fault(Fault::status(403).operations(["list"]));
+    for _ in 0..3 {
+        world.pass("builds").await;
+    }
+    world.sim.remove_fault(&forbidden);
+    let unavailable = world.sim.add_fault(Fault::status(503).operations(["list"]));
+    for _ in 0..3 {
+        world.pass("builds").await;
+    }
+    world.sim.remove_fault(&unavailable);
     world.pass("builds").await;
-    let told = |reason: &'static str| move |event: &Event| event.reason.as_deref() == Some(reason);
-    world.wait_event("builds", "a changed reason", told("ProjectNotFound")).await;
+    world.wait_event("builds", "the end", told("Synced", "Normal")).await;
+    world.wait_event("builds", "a person is needed", told("Forbidden", "Warning")).await;
+    world.wait_event("builds", "it mends itself", told("RemoteUnavailable", "Normal")).await;
+    let events = world.events_of("builds").await;
+    assert_eq!(events.len(), 4, "and the creation: {events:#?}");
+    assert!(events.iter().all(|event| event.series.is_none()), "{events:#?}");
+}
+
+#[tokio::test]
+async fn status_follows_the_remotes_times_and_says_when_it_was_written_to() {
+    let world = World::start().await;
+    world.webhook("builds", json!({})).await;
+    let created = status(&world.wait_ready("builds").await);
+    let remote = created.remote.clone().unwrap();
+    assert_eq!(remote.created_at, Some(world.only().created_at.to_string()));
+    assert_eq!(remote.updated_at, Some(world.only().updated_at.to_string()));
+    let written = created.last_applied_time.clone().unwrap();
+    assert_eq!(status(&world.pass("builds").await).last_applied_time, Some(written.clone()), "a look is no write");
+    // The time is in seconds: as soon as the next one has begun, a PATCH moves it.
+    let mut active = true;
+    loop {
+        active = !active;
+        world.webhook("builds", json!({ "active": active })).await;
+        let now = status(&world.wait_ready("builds").await);
+        let remote = now.remote.unwrap();
+        assert_eq!(remote.created_at, Some(world.only().created_at.to_string()));
+        assert_eq!(remote.updated_at, Some(world.only().updated_at.to_string()));
+        if now.last_applied_time.unwrap().0 > written.0 {
+            break;
+        }
+    }
 }

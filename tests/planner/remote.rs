@@ -102,6 +102,8 @@ pub struct Remote {
     next: u64,
     /// Calls that write.
     pub writes: usize,
+    /// POSTs that took effect.
+    pub made: usize,
 }
 
 impl Remote {
@@ -115,6 +117,7 @@ impl Remote {
             faults: vec![],
             next: 1,
             writes: 0,
+            made: 0,
         }
     }
 
@@ -234,6 +237,7 @@ impl Remote {
             }
             Some(Fault::Unclear) | None => self.webhooks.push(made),
         }
+        self.made += 1;
         self.changed();
         if fault.is_some() { Told::Unclear } else { Told::Done }
     }

@@ -151,7 +151,10 @@ pub fn one_webhook(world: &World, i: usize) {
     let nothing_forbids = object.spec.adoption == AdoptionPolicy::CreateAnother && object.spec.pinned.is_none();
     let converges = seen && !variant.shouts && !variant.merges;
     if object.spec.management == ManagementPolicy::Enforce && nothing_forbids && converges {
-        assert_eq!(object.reason(), "Synced", "{}", object.message());
+        // Or somebody kept deleting it at the console: then nobody fights him.
+        let given_up = object.reason() == "NotConverging"
+            && object.status.corrections.iter().any(|c| c.field == "webhook" && c.count >= 2);
+        assert!(given_up || object.reason() == "Synced", "{} {}", object.reason(), object.message());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hookwright::ops::metrics::Metrics;
 use hookwright::remote::error::Fault;
 use hookwright::remote::gate::{self, Closed, Gate};
 use simulator::{Fault as Strike, FaultKind};
@@ -44,7 +45,8 @@ async fn a_cut_ends_calls_under_way_and_refuses_those_to_come() {
     let rig = Rig::start().await;
     rig.simulator.add_fault(Strike::new(FaultKind::Timeout { applied: true, hold_ms: None }));
     let (handle, cut) = gate::cut();
-    let client = Setup { cut, ..rig.setup() }.build();
+    let metrics = Arc::new(Metrics::new());
+    let client = Setup { cut, metrics: Arc::clone(&metrics), ..rig.setup() }.build();
     let (webhook, project) = (new_webhook(), rig.project);
     let (cut_short, ()) = futures::join!(client.create(&project, &webhook), async {
         let made = |state: &simulator::State| state.webhooks(&rig.id).len() == 1;
@@ -56,4 +58,7 @@ async fn a_cut_ends_calls_under_way_and_refuses_those_to_come() {
     let refused = client.create(&project, &webhook).await.unwrap_err();
     assert_eq!((refused.fault.clone(), refused.ambiguous()), (Fault::Draining, false));
     assert_eq!(rig.simulator.counts(None).total, 1);
+    // Of the two, one was a call: the other was not made.
+    let stopped = r#"hookwright_remote_calls_total{provider="app-maker",method="create",status_class="stopped"} 1"#;
+    assert!(metrics.encode().lines().any(|line| line == stopped), "{}", metrics.encode());
 }

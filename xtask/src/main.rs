@@ -8,6 +8,7 @@ mod control_plane;
 mod demo;
 mod deny;
 mod dirs;
+mod family;
 mod process;
 mod signals;
 mod soak;

@@ -11,9 +11,9 @@ use tokio::signal::unix::{SignalKind, signal};
 static STAYING: AtomicBool = AtomicBool::new(false);
 
 /// Stays until Ctrl-C, which from now on is the good end of the command and not its interruption.
-pub async fn stay() {
+pub fn stay() -> std::future::Pending<()> {
     STAYING.store(true, Ordering::Relaxed);
-    std::future::pending().await
+    std::future::pending()
 }
 
 /// Returns when the user, or whoever runs this, wants it to end.

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::{
     cargo,
     control_plane::{self, Assets, ControlPlane},
-    deny, dirs, process,
+    demo, deny, dirs, process,
     steps::Steps,
 };
 
@@ -36,13 +36,16 @@ async fn all(steps: &mut Steps, args: &Args) -> Result<()> {
     let assets = steps.run("control plane programs", Assets::ready()).await?;
     steps.run("build programs", cargo::build_binaries()).await?;
     if args.args.is_empty() {
+        // While no other child of this process runs.
+        steps.run("demo --exit", demo::check::show()).await?;
+        steps.run("demo, then Ctrl-C", demo::check::interrupted()).await?;
         steps.run("build tests", cargo::run(["test", "--workspace", "--locked", "--no-run"])).await?;
     }
     dirs::with_scratch(async |scratch| on_control_planes(steps, args, &assets, scratch).await).await
 }
 
 async fn on_control_planes(steps: &mut Steps, args: &Args, assets: &Assets, scratch: &Path) -> Result<()> {
-    let (mut shared, mut wide) = steps.run("start control planes", start_two(assets, scratch)).await?;
+    let (mut shared, mut wide) = steps.run("start control planes", control_plane::for_tests(assets, scratch)).await?;
     let command = tests_command(assets, &shared, &wide, scratch, args)?;
     let tests = steps.run("tests", run_tests(command, &mut shared, &mut wide)).await;
     let stopped = steps.run("stop control planes", async { shared.stop().and(wide.stop()) }).await;
@@ -59,13 +62,8 @@ async fn go_checks() -> Result<()> {
     process::run("go test", control_plane::go()?.args(["test", "-trimpath", "./..."])).await
 }
 
-/// Two, because an operator that watches the whole cluster would meddle with the tests of all the others.
-async fn start_two(assets: &Assets, scratch: &Path) -> Result<(ControlPlane, ControlPlane)> {
-    tokio::try_join!(ControlPlane::start(assets, "shared", scratch), ControlPlane::start(assets, "wide", scratch))
-}
-
 fn tests_command(
-    a: &Assets,
+    assets: &Assets,
     shared: &ControlPlane,
     wide: &ControlPlane,
     scratch: &Path,
@@ -74,10 +72,7 @@ fn tests_command(
     let mut command = cargo::command(["test", "--workspace", "--locked"]);
     command
         .args(&args.args)
-        .env("HOOKWRIGHT_TEST_KUBECONFIG", &shared.kubeconfig)
-        .env("HOOKWRIGHT_TEST_WIDE_KUBECONFIG", &wide.kubeconfig)
-        .env("HOOKWRIGHT_TEST_ASSETS", a.complete_directory(scratch)?)
-        .env("HOOKWRIGHT_TEST_LAUNCHER", &a.launcher)
+        .envs(control_plane::variables(assets, shared, wide, scratch)?)
         // Tests against the API server mostly wait: more of them than cores keep the cores busy.
         .env("RUST_TEST_THREADS", "8")
         // The same cases for everybody, so that a change is judged by what it changes. Another seed looks further.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::observe::call_failed;
+use super::observe::write_failed;
 use super::{Observed, ProjectWebhookKind, Resolved, case, intent};
 use crate::api::CREATING;
 use crate::api::condition::Reason;
@@ -46,12 +46,12 @@ pub(super) async fn apply(
             if let Some(ownership) = record {
                 record_webhook(pass, observed, keep, ownership, "removing a second webhook of this object").await?;
             }
-            delete(pass, resolved, id).await?;
+            delete(pass, resolved, observed, id).await?;
             pass.context.metrics.duplicate_removed(ProjectWebhookKind::KIND);
             Ok(())
         }
-        Write::Delete { id } => delete(pass, resolved, id).await,
-        Write::Unmark { id, changes } => unmark(pass, resolved, id, &changes).await,
+        Write::Delete { id } => delete(pass, resolved, observed, id).await,
+        Write::Unmark { id, changes } => unmark(pass, resolved, observed, id, &changes).await,
     }
 }
 
@@ -87,7 +87,7 @@ async fn create(
             tracing::warn!(object = %pass.key, "a creation has no clear answer, looking for it: {error}");
             Ok(())
         }
-        other => other.map_err(|error| call_failed(pass, resolved, &error, Reason::ProjectNotFound)),
+        other => other.map_err(|error| write_failed(pass, resolved, observed, &error, Reason::ProjectNotFound)),
     }
 }
 
@@ -144,7 +144,7 @@ async fn update(
         pass.memory.done.deleted.insert(id);
         return Ok(());
     }
-    answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?;
+    answer.map_err(|error| write_failed(pass, resolved, observed, &error, Reason::WebhookNotFound))?;
     let drifted = pass.status.applied.as_ref() == Some(&resolved.basis);
     if let (Some(memory), Some(before)) = (pass.memory.decisions.as_mut(), before) {
         memory.updated(now, before, changes, fields);
@@ -156,10 +156,15 @@ async fn update(
 }
 
 /// DELETE; 404 is success.
-pub(super) async fn delete(pass: &mut PwhPass<'_>, resolved: &Resolved, id: WebhookId) -> Result<(), Halt> {
+pub(super) async fn delete(
+    pass: &mut PwhPass<'_>,
+    resolved: &Resolved,
+    observed: &Observed,
+    id: WebhookId,
+) -> Result<(), Halt> {
     let answer = FailPoint::Delete.after(resolved.app_maker.delete(&resolved.path, id)).await;
     written(pass);
-    answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?;
+    answer.map_err(|error| write_failed(pass, resolved, observed, &error, Reason::WebhookNotFound))?;
     pass.memory.done.deleted.insert(id);
     Ok(())
 }
@@ -168,6 +173,7 @@ pub(super) async fn delete(pass: &mut PwhPass<'_>, resolved: &Resolved, id: Webh
 pub(super) async fn unmark(
     pass: &mut PwhPass<'_>,
     resolved: &Resolved,
+    observed: &Observed,
     id: WebhookId,
     changes: &Changes,
 ) -> Result<(), Halt> {
@@ -177,7 +183,7 @@ pub(super) async fn unmark(
     if is_gone(&answer) {
         return Ok(());
     }
-    answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))
+    answer.map_err(|error| write_failed(pass, resolved, observed, &error, Reason::WebhookNotFound))
 }
 
 /// Before one of two webhooks is deleted, status names the one that stays, and before one is replaced, that one: a crash

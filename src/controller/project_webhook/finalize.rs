@@ -9,7 +9,7 @@ use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 
 use super::apply::{delete, record_webhook, unmark};
-use super::observe::{call_failed, no_list};
+use super::observe::{no_list, wind, with_looked_up};
 use super::resolve::{Versions, app_maker, project_path, texts};
 use super::{Observed, ProjectWebhookKind, Resolved, case, decisions, intent};
 use crate::api::FINALIZER;
@@ -86,7 +86,8 @@ async fn clean_up(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
                 ));
             }
             DeletionPlan::Release { orphans } => {
-                release(pass, &orphans, "it is left at the remote").await?;
+                let notes = orphaned(pass, orphans, "it is left at the remote");
+                release(pass, &notes).await?;
                 return Ok(progressing("nothing is left to do".into()));
             }
         }
@@ -103,11 +104,11 @@ async fn write_once(
     let _writing = resolved.project.writing();
     let text = write.to_string();
     match write {
-        Write::Delete { id } => delete(pass, resolved, id).await?,
+        Write::Delete { id } => delete(pass, resolved, observed, id).await?,
         Write::Unmark { id, changes } => {
             // Without its marker it is known by status alone, and has to be named in the end.
             record_webhook(pass, observed, id, Ownership::Created, "being deleted; the webhook is left").await?;
-            unmark(pass, resolved, id, &changes).await?;
+            unmark(pass, resolved, observed, id, &changes).await?;
         }
         // `plan_deletion` makes no others; nothing is written for them.
         Write::Create { .. } | Write::Update { .. } | Write::RemoveDuplicate { .. } => return Ok(()),
@@ -158,6 +159,8 @@ async fn look(
     verdict::admit(pass.context, &resolved.live)?;
     let Resolved { live, path, project, .. } = resolved;
     let clock = &pass.context.clock;
+    // This look is one of the project's too: a timer that stays overdue would take it for new enough long after.
+    wind(pass, resolved, clock.now());
     let begun_after = since.max(pass.memory.look_after);
     let tell = |other| pass.context.triggers.project_webhook(other);
     let asker = Asker { object: &pass.key, priority: Priority::Urgent, company: None, tell: &tell };
@@ -169,14 +172,7 @@ async fn look(
         Err(none) => return Err(no_list(pass, resolved, none)),
     };
     verdict::accepted(pass.context, live);
-    let looked_up = match ask {
-        None => None,
-        Some(id) => {
-            let answer = resolved.app_maker.get(path, id, Priority::Urgent).await;
-            Some((id, answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?))
-        }
-    };
-    Ok(Observed { snapshot, looked_up })
+    with_looked_up(pass, resolved, snapshot, ask).await
 }
 
 /// The clean-up can't go on. Where the object is to be orphaned anyway, or its namespace is going, it ends here; else
@@ -186,27 +182,20 @@ async fn blocked(pass: &mut PwhPass<'_>, refusal: Refusal) -> Result<Outcome, Ha
     let ownership = pass.status.ownership;
     let orphan = effective_policy(pass.object.spec.deletion_policy, ownership) == DeletionPolicy::Orphan
         || pass.object.spec.management_policy == ManagementPolicy::Observe;
-    let orphans: Vec<_> = recorded.into_iter().collect();
     if orphan && is_remotes(refusal.reason) && pass.memory.searches < SEARCHES {
         pass.memory.searches += 1;
         let message = format!("being deleted; {}", refusal.message);
         return Err(Refusal { message, retry: Retry::Backoff, ..refusal }.into());
     }
-    let open = intent(pass).is_open(recorded);
     if orphan {
-        tell_unknown(pass, open, &refusal).await?;
-        release(pass, &orphans, &format!("it is left at the remote, with its marker, because {}", refusal.message))
-            .await?;
-        return Ok(progressing("nothing is left to do".into()));
+        return leave(pass, recorded, "it is left at the remote, with its marker, because", &refusal).await;
     }
     if refusal.reason.class() == Class::Mending && !is_missing(refusal.reason) {
         let message = format!("being deleted; {}", refusal.message);
         return Err(Refusal { message, ..refusal }.into());
     }
     if is_going(pass).await? {
-        tell_unknown(pass, open, &refusal).await?;
-        release(pass, &orphans, &format!("its namespace is going, and {}", refusal.message)).await?;
-        return Ok(progressing("nothing is left to do".into()));
+        return leave(pass, recorded, "its namespace is going, and", &refusal).await;
     }
     let message = format!(
         "the remote webhook can't be deleted: {}. Mend that, or set spec.deletionPolicy: Orphan to leave the webhook at the \
@@ -242,42 +231,61 @@ async fn is_going(pass: &PwhPass<'_>) -> Result<bool, Halt> {
     Ok(found.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
 }
 
-/// Removes the finalizer. What stays at the remote is told first.
-async fn release(pass: &mut PwhPass<'_>, orphans: &[WebhookId], why: &str) -> Result<(), Halt> {
-    for id in orphans {
-        tell_orphan(pass, &format!("webhook {id} of ProjectWebhook {} is orphaned: {why}", pass.key)).await?;
+/// Lets the object go although nobody can look: what is recorded stays at the remote, and what an open creation has made
+/// has no id to be named by.
+async fn leave(
+    pass: &mut PwhPass<'_>,
+    recorded: Option<WebhookId>,
+    why: &str,
+    refusal: &Refusal,
+) -> Result<Outcome, Halt> {
+    let message = &refusal.message;
+    let mut notes = vec![];
+    if intent(pass).is_open(recorded) {
+        let key = &pass.key;
+        notes.push(format!("a webhook that ProjectWebhook {key} may have created last is orphaned, because {message}"));
     }
-    publish::release(pass).await
+    notes.extend(orphaned(pass, recorded, &format!("{why} {message}")));
+    release(pass, &notes).await?;
+    Ok(progressing("nothing is left to do".into()))
 }
 
-/// Where nobody can look, what an `open` creation has made has no id to be named by.
-async fn tell_unknown(pass: &PwhPass<'_>, open: bool, refusal: &Refusal) -> Result<(), Halt> {
-    if !open {
-        return Ok(());
-    }
-    let (key, why) = (&pass.key, &refusal.message);
-    tell_orphan(pass, &format!("a webhook that ProjectWebhook {key} may have created last is orphaned, because {why}"))
-        .await
+/// What a Warning says of webhooks that stay at the remote.
+fn orphaned(pass: &PwhPass<'_>, ids: impl IntoIterator<Item = WebhookId>, why: &str) -> Vec<String> {
+    let note = |id| format!("webhook {id} of ProjectWebhook {} is orphaned: {why}", pass.key);
+    ids.into_iter().map(note).collect()
 }
 
-/// Tells that a webhook stays at the remote, before nobody could any more: on the object, or in the operator's namespace
-/// where the object's takes no Events.
-async fn tell_orphan(pass: &PwhPass<'_>, note: &str) -> Result<(), Halt> {
-    tracing::warn!(object = %pass.key, "{note}");
-    pass.context.metrics.orphaned(ProjectWebhookKind::KIND);
-    let on = if is_going(pass).await? {
-        let namespace = &pass.context.settings.namespace;
-        ObjectReference {
-            api_version: Some("v1".into()),
-            kind: Some("Namespace".into()),
-            name: Some(namespace.clone()),
-            namespace: Some(namespace.clone()),
-            ..ObjectReference::default()
+/// Removes the finalizer. What stays at the remote is told before nobody could any more: on the object, or in the
+/// operator's namespace where the object's takes no Events. All this can fail, and is tried again: it is logged once, and
+/// counted when it is so.
+async fn release(pass: &mut PwhPass<'_>, notes: &[String]) -> Result<(), Halt> {
+    if !notes.is_empty() {
+        let on = place_of_warnings(pass).await?;
+        for note in notes {
+            if pass.memory.warned.insert(note.clone()) {
+                tracing::warn!(object = %pass.key, "{note}");
+            }
+            publish::warning_on(pass.context, &on, "Orphaned", note).await?;
         }
-    } else {
-        pass.object.object_ref(&())
-    };
-    publish::warning_on(pass.context, &on, "Orphaned", note).await
+    }
+    publish::release(pass).await?;
+    notes.iter().for_each(|_| pass.context.metrics.orphaned(ProjectWebhookKind::KIND));
+    Ok(())
+}
+
+async fn place_of_warnings(pass: &PwhPass<'_>) -> Result<ObjectReference, Halt> {
+    if !is_going(pass).await? {
+        return Ok(pass.object.object_ref(&()));
+    }
+    let namespace = &pass.context.settings.namespace;
+    Ok(ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some("Namespace".into()),
+        name: Some(namespace.clone()),
+        namespace: Some(namespace.clone()),
+        ..ObjectReference::default()
+    })
 }
 
 fn progressing(message: String) -> Outcome {

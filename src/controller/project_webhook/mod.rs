@@ -2,8 +2,10 @@
 
 mod apply;
 mod finalize;
+mod need;
 mod observe;
 mod resolve;
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -104,6 +106,8 @@ pub struct Remembered {
     done: Done,
     /// How often the remote failed since the deletion began.
     searches: u32,
+    /// What the log was told of webhooks that stay at the remote.
+    warned: BTreeSet<String>,
 }
 
 /// The kind.

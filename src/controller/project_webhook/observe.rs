@@ -1,18 +1,22 @@
 //! IO: the project's shared LIST, and a GET for a webhook that it should show and does not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Observed, ProjectWebhookKind, Resolved, Texts};
+use super::need::Need;
+use super::secrets::secrets;
+use super::{Observed, ProjectWebhookKind, Resolved};
 use crate::api::condition::Reason;
 use crate::controller::connections::Live;
 use crate::controller::gathering::Company;
 use crate::controller::kind::Pass;
 use crate::controller::refuse::{Halt, reason_of, remote};
-use crate::controller::snapshot::{Asker, FRESH, NoList};
+use crate::controller::snapshot::{Asker, NoList, Snapshot};
 use crate::controller::verdict;
 use crate::domain::ids::WebhookId;
+use crate::domain::observed::Webhook;
 use crate::domain::refusal::{Refusal, Retry};
-use crate::domain::secret::{SecretText, hidden_parts};
+use crate::domain::secret::SecretText;
 use crate::domain::time::Moment;
 use crate::remote::error::{RemoteError, RetryClass};
 use crate::remote::pace::Priority;
@@ -36,11 +40,23 @@ pub(super) async fn observe(
     let snapshot = listed.map_err(|none| no_list(pass, resolved, none))?;
     pass.memory.asked = None;
     verdict::accepted(pass.context, live);
-    let looked_up = match ask {
+    with_looked_up(pass, resolved, snapshot, ask).await
+}
+
+/// The LIST, and beside it the webhook that was asked for by its id. What the remote says to such a GET is not repeated: it
+/// may quote the webhook, and the LIST does not show what that holds.
+pub(super) async fn with_looked_up(
+    pass: &Pass<'_, ProjectWebhookKind>,
+    resolved: &Resolved,
+    snapshot: Arc<Snapshot>,
+    ask: Option<WebhookId>,
+) -> Result<Observed, Halt> {
+    let Resolved { live, app_maker, path, .. } = resolved;
+    let looked_up: Option<(WebhookId, Option<Webhook>)> = match ask {
         None => None,
         Some(id) => {
-            let answer = resolved.app_maker.get(path, id, Priority::Urgent).await;
-            Some((id, answer.map_err(|error| call_failed(pass, resolved, &error, Reason::WebhookNotFound))?))
+            let answer = app_maker.get(path, id, Priority::Urgent).await;
+            Some((id, answer.map_err(|error| failed_with(pass, live, &error, Reason::WebhookNotFound, None))?))
         }
     };
     Ok(Observed { snapshot, looked_up })
@@ -59,38 +75,42 @@ fn is_asked(pass: &Pass<'_, ProjectWebhookKind>) -> bool {
     !pass.wrote && pass.status.last_handled_reconcile_at != super::requests(pass.object).reconcile
 }
 
-/// How new the LIST has to be. An object that is at rest takes what the project's timer brings; one that may write
-/// needs a fresh one; one that has no webhook yet, one that began after it was as it is; and one that has written, one that
-/// shows the write.
+/// How new the LIST has to be, and who it is for: see [`Need`]. One that has written needs one that shows the write.
 async fn wanted(pass: &mut Pass<'_, ProjectWebhookKind>, resolved: &Resolved) -> (Moment, Priority) {
     if is_asked(pass) {
         resolved.project.retry_now().await;
     }
-    let Resolved { live, project, basis, timing, .. } = resolved;
-    let context = pass.context;
-    let now = context.clock.now();
-    // Half of the rate is for looking; the other half stays for writes.
-    let rate = f64::from(live.declared.spec.rate_limit.requests_per_second) / 2.0;
-    let least = || Duration::from_secs_f64(context.snapshots.count(&live.key) as f64 / rate);
-    let due = project.due(&pass.key, timing.interval, now, least, &context.metrics);
+    let now = pass.context.clock.now();
+    let due = wind(pass, resolved, now);
+    let Resolved { live, basis, .. } = resolved;
     let correct_drift = super::requests(pass.object).correct_drift;
     let at_rest = pass.status.applied.as_ref() == Some(basis)
         && !is_asked(pass)
         && pass.status.last_handled_correct_drift_at == correct_drift;
-    let base = match due {
-        Some(due) => due,
-        // What is known already would be no answer to who asks, nor tell whether credentials work again.
+    let need = if is_asked(pass) {
         // The same moment as long as it waits, or the LIST that others have meanwhile would never be new enough.
-        None if is_asked(pass) => *pass.memory.asked.get_or_insert(now),
-        None if live.credentials.are_rejected() => now,
-        None if at_rest => Moment::default(),
-        // A webhook that is found by its id is as good as its LIST is fresh. Whoever has none yet would miss what a person
-        // made just before asking for this.
-        None if pass.status.webhook_id.is_some() => now.before(FRESH),
-        None => now.before(FRESH).max(context.index.since(&pass.key)),
+        Need::Since(*pass.memory.asked.get_or_insert(now))
+    } else if live.credentials.are_rejected() {
+        // What is known already would not tell whether credentials work again.
+        Need::Since(now)
+    } else if at_rest {
+        Need::AtRest
+    } else if pass.status.webhook_id.is_some() {
+        Need::Known
+    } else {
+        Need::Newcomer { since: pass.context.index.since(&pass.key) }
     };
     let priority = if at_rest && !pass.wrote { Priority::Periodic } else { Priority::Urgent };
-    (base.max(pass.memory.look_after), priority)
+    (need.begun_after(due, now).max(pass.memory.look_after), priority)
+}
+
+/// Winds the project's timer up if it is due: the moment since when it was.
+pub(super) fn wind(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, now: Moment) -> Option<Moment> {
+    let Resolved { live, project, timing, .. } = resolved;
+    // Half of the rate is for looking; the other half stays for writes.
+    let rate = f64::from(live.declared.spec.rate_limit.requests_per_second) / 2.0;
+    let least = || Duration::from_secs_f64(pass.context.snapshots.count(&live.key) as f64 / rate);
+    project.due(&pass.key, timing.interval, now, least, &pass.context.metrics)
 }
 
 pub(super) fn no_list(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, none: NoList) -> Halt {
@@ -108,14 +128,15 @@ pub(super) fn no_list(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, 
     }
 }
 
-/// What a failed call means, for the object and for its connection.
-pub(super) fn call_failed(
+/// What a failed write means, for the object and for its connection. `observed` is what was seen before it.
+pub(super) fn write_failed(
     pass: &Pass<'_, ProjectWebhookKind>,
     resolved: &Resolved,
+    observed: &Observed,
     error: &RemoteError,
     on_404: Reason,
 ) -> Halt {
-    failed_with(pass, &resolved.live, error, on_404, secrets(resolved).as_deref())
+    failed_with(pass, &resolved.live, error, on_404, secrets(resolved, observed).as_deref())
 }
 
 fn failed_with(
@@ -138,14 +159,4 @@ const fn advice(reason: Reason) -> &'static str {
         Reason::RemoteRejected => "; correct the spec",
         _ => "",
     }
-}
-
-/// Everything that a message of the remote must not repeat: token, header values, and of the URL all but its host.
-/// `None` where that is not known.
-fn secrets(resolved: &Resolved) -> Option<Vec<SecretText>> {
-    let Texts { url, headers, .. } = resolved.texts.as_ref()?;
-    let mut secrets: Vec<_> = headers.iter().map(|(_, value)| SecretText::new(value)).collect();
-    secrets.extend(resolved.live.secrets());
-    secrets.extend(hidden_parts(url));
-    Some(secrets)
 }

@@ -354,3 +354,75 @@ fn the_other_writes_say_what_they_do() {
     let update = Write::Update { id: id(1), changes: Changes::default(), fields, adopts: false };
     assert!(update.to_string().ends_with("headers[X-9] and 2 more"), "{update}");
 }
+
+/// The webhook `old` is recorded and gone, because somebody deleted it.
+fn deleted(case: &Case, memory: &mut Memory, old: u8, second: u64) -> Option<Rest<'static>> {
+    let view = View { looked_up: Some((id(old), None)), ..view(&[], at(second)) };
+    match plan(case, &desired(), &view, &Others::default(), memory, TIMING) {
+        Plan::Write(Write::Create { replaces: None, .. }) => None,
+        Plan::Rest(rest) => Some(rest),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Somebody deletes the webhook after each creation, until that stops. How often it was created again, the object as it is
+/// then, and how it rests.
+fn deleted_until(memory: &mut Memory, from: u64) -> (u8, Case, Rest<'static>) {
+    for n in 1..10 {
+        let case = Case { recorded: Some((id(n), Ownership::Created)), ..synced() };
+        let second = from + u64::from(n);
+        if let Some(rest) = deleted(&case, memory, n, second) {
+            return (n - 1, case, rest);
+        }
+        memory.created(at(second), Answer::Accepted, false);
+        let creating = Some(Creating { after: Some(id(n)), generation: 1, ..Creating::default() });
+        let posted = Case { intent: Intent { held: true, creating }, ..case };
+        let found = [ours(n + 1)];
+        assert_eq!(rest(look(&posted, memory, &found, second)).reason, Reason::Synced);
+        // Looked at again before status records it: counted once.
+        assert_eq!(rest(look(&posted, memory, &found, second)).reason, Reason::Synced);
+    }
+    panic!("it never stops")
+}
+
+#[test]
+fn a_webhook_that_somebody_keeps_deleting_is_not_created_for_ever_even_by_the_next_process() {
+    let mut first = memory(&synced());
+    let (times, case, end) = deleted_until(&mut first, 0);
+    assert_eq!((times, end.reason, end.message.as_str()), (2, Reason::NotConverging, text::KEEPS_BEING_DELETED));
+    assert_eq!(first.recurring(), [(Field::Webhook, 2)]);
+    let counts = || first.recurring().into_iter().collect();
+    let mut next = Memory::first_met(at(0), false, counts(), basis(1));
+    assert_eq!(deleted(&case, &mut next, 3, 1).map(|rest| rest.reason), Some(Reason::NotConverging));
+    assert_eq!(next.recurring(), [(Field::Webhook, 2)]);
+    // A person asks for one more, or changes the spec.
+    let asked = Case { correction_requested: true, ..case.clone() };
+    assert!(deleted(&asked, &mut next, 3, 2).is_none());
+    let changed = Case { basis: basis(2), ..case };
+    assert!(deleted(&changed, &mut Memory::first_met(at(0), false, counts(), basis(1)), 3, 1).is_none());
+}
+
+#[test]
+fn deletions_by_others_are_forgotten_once_the_webhook_stayed_for_a_whole_interval() {
+    let mut memory = memory(&synced());
+    let (_, case, _) = deleted_until(&mut memory, 0);
+    let there = Case { recorded: Some((id(3), Ownership::Created)), ..case.clone() };
+    for (second, counted) in [(100, 1), (699, 1), (700, 0)] {
+        assert_eq!(rest(look(&there, &mut memory, &[ours(3)], second)).reason, Reason::Synced);
+        assert_eq!(memory.recurring().len(), counted, "at {second}");
+    }
+    assert!(deleted(&case, &mut memory, 3, 701).is_none());
+}
+
+#[test]
+fn a_creation_that_was_refused_or_lost_is_none_that_somebody_deleted() {
+    let mut memory = memory(&synced());
+    for second in [100, 200, 300, 400] {
+        assert!(deleted(&synced(), &mut memory, 1, second).is_none());
+        memory.created(at(second), Answer::Refused, false);
+        assert!(deleted(&synced(), &mut memory, 1, second + 1).is_none());
+        memory.created(at(second + 1), Answer::Accepted, false);
+        memory.seen(false);
+    }
+    assert_eq!(memory.recurring(), []);
+}

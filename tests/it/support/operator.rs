@@ -89,6 +89,16 @@ impl Operator {
         }
     }
 
+    /// Waits until it has logged this.
+    pub async fn wait_logged(&self, text: &str) {
+        let logged = async {
+            while !self.log().contains(text) {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, logged).await.unwrap_or_else(|_| panic!("{text:?} is not in\n{}", self.log()));
+    }
+
     /// SIGTERM, and what it exits with.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.signal("-TERM");
@@ -135,11 +145,13 @@ impl Heard {
         let mut log = self.log.lock().expect("nobody panics while writing the log");
         log.push_str(line);
         log.push('\n');
+        // As text it is `address=127.0.0.1:8080`, as JSON `"address":"127.0.0.1:8080"`.
         if line.contains("serving /healthz")
-            && let Some((_, rest)) = line.split_once("address=")
+            && let Some((_, rest)) = line.split_once("address")
         {
-            let address = rest.split_whitespace().next().and_then(|address| address.parse().ok());
-            self.address.send_replace(address);
+            let rest = rest.trim_start_matches(['=', '"', ':']);
+            let end = rest.find(|c: char| c == '"' || c.is_whitespace()).unwrap_or(rest.len());
+            self.address.send_replace(rest[..end].parse().ok());
         }
     }
 }

@@ -54,6 +54,20 @@ impl Setup {
         self
     }
 
+    /// Tells everything by environment, and nothing by flags.
+    pub fn by_environment(&mut self) -> &mut Self {
+        let mut variables: Vec<(String, String)> = vec![];
+        for (flag, value) in self.flags.drain(..) {
+            let name = format!("HOOKWRIGHT_{}", flag.trim_start_matches("--").replace('-', "_").to_uppercase());
+            match variables.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, list)) => *list = format!("{list},{value}"),
+                None => variables.push((name, value)),
+            }
+        }
+        self.env.extend(variables);
+        self
+    }
+
     /// Starts no operator; `world.restart_operator()` does later.
     pub fn no_operator(&mut self) -> &mut Self {
         self.operator = false;
@@ -148,6 +162,15 @@ impl World {
         self.operator = Some(Operator::start(&self.operator_setup));
     }
 
+    /// What the next operator is told instead, whatever this one was.
+    pub fn reflag(&mut self, flag: &str, value: &str) {
+        let args = &mut self.operator_setup.args;
+        while let Some(at) = args.iter().position(|arg| arg == flag) {
+            args.drain(at..=at + 1);
+        }
+        args.extend([flag.into(), value.into()]);
+    }
+
     /// Goes on in another cluster, which has nothing but the namespace: what a restore begins with. The operator is killed,
     /// and one that is started runs there. One test at a time in a process, as with `wide`.
     pub async fn change_cluster(&mut self) {
@@ -178,7 +201,15 @@ impl World {
         let types = object.types.as_ref().expect("apiVersion and kind");
         let kind = GroupVersionKind::try_from(types).expect("apiVersion and kind");
         let resource = ApiResource::from_gvk(&kind);
-        if ["ClusterConnection", "Namespace", "ClusterRole", "ClusterRoleBinding"].contains(&types.kind.as_str()) {
+        let of_the_cluster = [
+            "ClusterConnection",
+            "Namespace",
+            "ClusterRole",
+            "ClusterRoleBinding",
+            "ValidatingAdmissionPolicy",
+            "ValidatingAdmissionPolicyBinding",
+        ];
+        if of_the_cluster.contains(&types.kind.as_str()) {
             return Api::all_with(self.client.clone(), &resource);
         }
         let namespace = object.metadata.namespace.as_deref().unwrap_or(&self.namespace);

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fs, time::Duration};
 
 use anyhow::{Context, Result};
 
+use crate::family::{Stat, descendants};
+
 /// Ticks a second in /proc's times: USER_HZ, 100 on every Linux that Rust runs on.
 const TICKS: u64 = 100;
 /// The programs of a measurement, as the kernel cuts their names.
@@ -16,56 +18,11 @@ pub const OTHERS: &str = "others";
 #[derive(Clone, Copy, Debug)]
 pub struct Pid(u32);
 
-/// One process' line in /proc.
-struct Stat {
-    pid: u32,
-    name: String,
-    parent: u32,
-    ticks: u64,
-    /// Of children that have ended and were waited for.
-    children: u64,
-}
-
 /// Memory in KiB.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Memory {
     pub rss_kib: u64,
     pub peak_kib: u64,
-}
-
-impl Stat {
-    fn parse(line: &str) -> Option<Self> {
-        // The name may hold blanks and parentheses; nothing after it does.
-        let (head, rest) = line.rsplit_once(") ")?;
-        let (pid, name) = head.split_once(" (")?;
-        let fields: Vec<_> = rest.split_ascii_whitespace().collect();
-        let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
-        Some(Self {
-            pid: pid.parse().ok()?,
-            name: name.to_owned(),
-            parent: u32::try_from(number(1)?).ok()?,
-            ticks: number(11)? + number(12)?,
-            children: number(13)? + number(14)?,
-        })
-    }
-}
-
-/// All descendants of this process.
-fn descendants() -> Vec<Stat> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut others: Vec<_> =
-        entries.filter_map(|entry| Stat::parse(&fs::read_to_string(entry.path().join("stat")).ok()?)).collect();
-    let mut family = vec![std::process::id()];
-    let mut found = Vec::new();
-    loop {
-        let (next, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|stat| family.contains(&stat.parent));
-        if next.is_empty() {
-            return found;
-        }
-        family = next.iter().map(|stat| stat.pid).collect();
-        found.extend(next);
-        others = rest;
-    }
 }
 
 fn time(ticks: u64) -> Duration {
@@ -153,14 +110,6 @@ fn busy(line: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_with_blanks_and_parentheses_is_read() -> Result<()> {
-        let stat =
-            Stat::parse("12 (a (b) c) S 7 12 12 0 -1 0 1 2 3 4 250 50 30 20 20 0 8 0 1 2 3").context("a line")?;
-        assert_eq!((stat.pid, stat.name.as_str(), stat.parent, stat.ticks, stat.children), (12, "a (b) c", 7, 300, 50));
-        Ok(())
-    }
 
     #[test]
     fn waiting_is_not_busy() {

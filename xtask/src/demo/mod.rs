@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the operator's main job, on a real API server against the simulator.
 
+pub mod check;
 mod console;
 mod examples;
 pub mod kubectl;
@@ -46,10 +47,12 @@ async fn show_and_stay(stage: &mut Stage, examples: &mut Examples, assets: &Asse
     if args.exit {
         return Ok(());
     }
+    // Before the invitation: whoever takes it at its word ends the demo well.
+    let stay = signals::stay();
     invite(stage, assets);
     tokio::select! {
         ended = watch(stage) => ended,
-        () = signals::stay() => Ok(()),
+        () = stay => Ok(()),
     }
 }
 

@@ -1,0 +1,42 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+
+fn object(name: &str, connection: &str, reason: &str) -> ProjectWebhook {
+    let project = "64b0c0ffee00000000000001";
+    serde_json::from_value(json!({
+        "apiVersion": "hookwright.dev/v1alpha1", "kind": "ProjectWebhook",
+        "metadata": { "namespace": "shop", "name": name, "uid": name, "generation": 1 },
+        "spec": {
+            "connectionRef": { "name": connection }, "organizationId": project, "projectId": project,
+            "url": "https://hooks.example.com/a", "events": ["a"], "webhookId": "66b0c0ffee00000000000001",
+        },
+        "status": {
+            "observedGeneration": 1,
+            "conditions": [{
+                "type": "Ready", "status": "False", "reason": reason, "message": "m",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }],
+        },
+    }))
+    .unwrap()
+}
+
+#[test]
+fn who_goes_to_another_connection_frees_what_he_held_for_those_who_wait() {
+    let index = Index::new(ClusterId("c".into()));
+    let at = |second| Moment::since_start(Duration::from_secs(second));
+    let applied = |name: &str, connection: &str, reason: &str, second| {
+        let object = object(name, connection, reason);
+        index.applied(&object, ConnectionKey::of(&object.spec.connection_ref, "shop"), at(second))
+    };
+    applied("holder", "one", "Synced", 1);
+    applied("waits", "one", "Conflict", 1);
+    assert!(applied("holder", "one", "Synced", 2).is_empty(), "nothing changed");
+    let moved = applied("holder", "another", "Synced", 3);
+    let waits = object_key(&object("waits", "one", "Conflict"));
+    assert_eq!(moved, std::slice::from_ref(&waits));
+    assert_eq!(index.since(&waits), at(3), "what the remote showed before says nothing");
+}

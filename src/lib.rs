@@ -5,6 +5,8 @@
 //! Every pass over an object walks through the same rooms, once and in this order. The driver
 //! ([`controller::driver`]) holds the order and labels each step IO or pure.
 //!
+//! For a ProjectWebhook they are:
+//!
 //! | step | kind | where | what it does |
 //! |---|---|---|---|
 //! | resolve | IO | `controller/project_webhook/resolve` | connection, Secrets, ids; nothing here calls the remote |
@@ -17,15 +19,22 @@
 //! After a write the pass looks and plans again, until the plan is to rest: nothing that was merely accepted counts as
 //! done. A deletion takes the same rooms by `controller/project_webhook/finalize`.
 //!
+//! A TaskNotification takes the same rooms with fewer steps, because its remote has no call that writes: it resolves and
+//! observes in `controller/task_notification` (one GET, when one is due), and [`domain::notification`] decides: what the
+//! spec wants, in what the remote differs, what is said of it. There is no plan, nothing to apply, and nothing to finalize.
+//!
 //! After each write there is a [`controller::fail_point`], where tests end the process.
 //!
 //! # The rooms
 //!
 //! - [`api`]: the custom resources, and nothing else.
 //! - [`domain`]: the decisions. No async, no client, no clock.
-//! - [`remote`]: HTTP to the remote services: bounds, pacing, errors.
+//! - [`remote`]: HTTP to the remote services. Each has a room with its calls ([`remote::app_maker`], [`remote::codearts`]
+//!   with its three ways to authenticate); all of them go through [`remote::caller`]: pacing, bounds, metrics, errors.
 //! - [`controller`]: Kubernetes: what triggers passes ([`controller::wiring`]), what they share
-//!   ([`controller::context`]), and the steps that touch the cluster.
+//!   ([`controller::context`]), and the steps that touch the cluster. What every kind needs of its connection:
+//!   [`controller::reference`] finds it and says whether it serves the object, [`controller::users`] knows who uses it,
+//!   and [`controller::verdict`] keeps what a call said of its credentials.
 //! - [`ops`]: logs, metrics, probes.
 //! - [`cli`]: one file a subcommand.
 

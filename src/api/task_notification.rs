@@ -26,7 +26,9 @@ use super::source::SecretSource;
     printcolumn = r#"{"name": "REASON", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].reason"}"#,
     printcolumn = r#"{"name": "TASK-ID", "type": "string", "jsonPath": ".spec.taskId"}"#,
     printcolumn = r#"{"name": "AGE", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
-    printcolumn = r#"{"name": "CHANNELS", "type": "string", "jsonPath": ".spec.channels[*].type", "priority": 1}"#,
+    printcolumn = r#"{"name": "WECOM", "type": "string", "jsonPath": ".status.channels[?(@.type==\"wecom\")].inSync", "priority": 1}"#,
+    printcolumn = r#"{"name": "DINGTALK", "type": "string", "jsonPath": ".status.channels[?(@.type==\"dingtalk\")].inSync", "priority": 1}"#,
+    printcolumn = r#"{"name": "LARK", "type": "string", "jsonPath": ".status.channels[?(@.type==\"lark\")].inSync", "priority": 1}"#,
     printcolumn = r#"{"name": "MESSAGE", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]

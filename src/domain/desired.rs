@@ -65,46 +65,51 @@ pub struct Changes {
     pub events: Option<Vec<String>>,
 }
 
+/// An enum of what can't be used, with the names of its variants: a test asks for a manifest that shows each message.
 macro_rules! invalid_values {
-    ($($(#[$meta:meta])* $variant:ident($($of:ty),*),)*) => {
-        /// Why a value of the spec, or of a Secret that it names, can't be used. Never holds the value.
+    ($(#[$doc:meta])* $name:ident { $($(#[$meta:meta])* $variant:ident($($of:ty),*),)* }) => {
+        $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-        pub enum InvalidValue { $($(#[$meta])* $variant($($of),*),)* }
+        pub enum $name { $($(#[$meta])* $variant($($of),*),)* }
 
-        impl InvalidValue {
-            /// The name of each: a test asks for a manifest that shows its message.
+        impl $name {
+            /// The name of each.
             pub const VARIANTS: &[&str] = &[$(stringify!($variant),)*];
         }
     };
 }
+pub(super) use invalid_values;
 
 invalid_values! {
-    /// A header's value holds a control character.
-    #[error("the value of header {0} holds a line break or another control character; remove it")]
-    ControlCharacter(HeaderName),
-    /// A header's value can't be told from a masked one.
-    #[error("the value of header {0} is only *, which can't be told from a masked value; use another value")]
-    OnlyAsterisks(HeaderName),
-    /// A header's value is too long.
-    #[error("the value of header {0} has {1} bytes; at most 2048 are possible")]
-    TooLong(HeaderName, usize),
-    /// A header's name is no RFC 9110 token.
-    #[error("header name {0:?} is no RFC 9110 token; use letters, digits and !#$%&'*+-.^_`|~")]
-    NotAToken(String),
-    /// A header's name is the operator's own.
-    #[error("header {0} is reserved for the operator; use a name that does not begin with X-Hookwright-")]
-    Reserved(HeaderName),
-    /// Two headers differ in case only.
-    #[error("header {0} is there twice (names are compared without regard to case); keep one")]
-    Twice(HeaderName),
-    /// The receiver is no usable URL.
-    #[error(
-        "the receiver's URL is not an http or https URL with a host, like https://hooks.example.com/builds; correct {0}"
-    )]
-    NotAReceiver(String),
-    /// The receiver's URL is too long.
-    #[error("the receiver's URL has {0} bytes; at most 2048 are possible")]
-    UrlTooLong(usize),
+    /// Why a value of the spec, or of a Secret that it names, can't be used. Never holds the value.
+    InvalidValue {
+        /// A header's value holds a control character.
+        #[error("the value of header {0} holds a line break or another control character; remove it")]
+        ControlCharacter(HeaderName),
+        /// A header's value can't be told from a masked one.
+        #[error("the value of header {0} is only *, which can't be told from a masked value; use another value")]
+        OnlyAsterisks(HeaderName),
+        /// A header's value is too long.
+        #[error("the value of header {0} has {1} bytes; at most 2048 are possible")]
+        TooLong(HeaderName, usize),
+        /// A header's name is no RFC 9110 token.
+        #[error("header name {0:?} is no RFC 9110 token; use letters, digits and !#$%&'*+-.^_`|~")]
+        NotAToken(String),
+        /// A header's name is the operator's own.
+        #[error("header {0} is reserved for the operator; use a name that does not begin with X-Hookwright-")]
+        Reserved(HeaderName),
+        /// Two headers differ in case only.
+        #[error("header {0} is there twice (names are compared without regard to case); keep one")]
+        Twice(HeaderName),
+        /// The receiver is no usable URL.
+        #[error(
+            "the receiver's URL is not an http or https URL with a host, like https://hooks.example.com/builds; correct {0}"
+        )]
+        NotAReceiver(String),
+        /// The receiver's URL is too long.
+        #[error("the receiver's URL has {0} bytes; at most 2048 are possible")]
+        UrlTooLong(usize),
+    }
 }
 
 /// A value as Secrets are commonly written: with one newline at its end that nobody meant.

@@ -18,7 +18,11 @@ pub const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The fault that a status means (RFC 9110 §15). The body adds what the remote says, and can't change the fault.
 pub(super) fn fault(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Fault {
-    let said = || said(body);
+    let said = || {
+        let Said { code, message } = said(body);
+        // IAM's code is the status once more, which is said already.
+        Said { code: code.filter(|code| code.as_str() != status.to_string()), message }
+    };
     match status {
         300..=399 => Fault::Redirected { status },
         401 => Fault::Unauthorized(said()),
@@ -139,6 +143,16 @@ mod tests {
         for body in ["", "null", "[]", "<html>", "\"name\"", r#"{"error":"text"}"#, r#"{"message":{}}"#] {
             assert_eq!(of(body), (None, None), "{body}");
         }
+    }
+
+    #[test]
+    fn a_code_that_only_repeats_the_status_is_none() {
+        let body = br#"{"error":{"code":401,"message":"no"}}"#;
+        let code = |status| match fault(status, None, body) {
+            Fault::Unauthorized(said) | Fault::Forbidden(said) => said.code,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((code(401), code(403)), (None, RemoteCode::parse("401")));
     }
 
     #[test]

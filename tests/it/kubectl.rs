@@ -5,6 +5,7 @@ use std::process::Output;
 
 use hookwright::api::crd_documents;
 use serde_json::{Value, json};
+use simulator::codearts::NewChannel;
 
 use crate::support::{DEADLINE, World};
 
@@ -84,6 +85,45 @@ async fn connections_have_columns_too() {
     assert_eq!(rows[1][..3], ["app-maker", "True", "Configured"], "{table}");
 }
 
+/// A task with a channel as `world.notification` wants it.
+fn checked_task(world: &World) -> String {
+    let task = world.sim.new_task();
+    world.sim.console_set_channel(&task, NewChannel::new("wecom", "https://hooks.example.com/robot")).unwrap();
+    task
+}
+
+#[tokio::test]
+async fn task_notifications_have_columns_too_and_wait_waits_for_them() {
+    let world = World::start().await;
+    world.check_sources().await;
+    world.check_connection("codearts", json!({})).await;
+    let (well, drifted) = (checked_task(&world), checked_task(&world));
+    world.notification("checks", &well, json!({})).await;
+    let channels = json!([{ "type": "wecom", "enabled": false }, { "type": "lark", "enabled": false }]);
+    world.notification("drifted", &drifted, json!({ "channels": channels })).await;
+    let timeout = format!("--timeout={}s", DEADLINE.as_secs());
+    let waited = said(&world, &["wait", "--for=condition=Ready", "tn/checks", &timeout]).await;
+    assert!(waited.contains("condition met"), "{waited}");
+    let calls = world.sim.calls_for(&well);
+    assert_eq!(calls.len(), 1, "it did not return before the task was looked at: {calls:?}");
+    let waited = said(&world, &["wait", "--for=condition=Stalled", "tasknotification/drifted", &timeout]).await;
+    assert!(waited.contains("condition met"), "{waited}");
+
+    let table = said(&world, &["get", "tn"]).await;
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["NAME", "READY", "REASON", "TASK-ID", "AGE"], "{table}");
+    assert_eq!(rows[1][..4], ["checks", "True", "Synced", &well], "{table}");
+    assert_eq!(rows[2][..4], ["drifted", "False", "ManualChangeRequired", &drifted], "{table}");
+
+    // Of each type whether it is in sync; nothing for one that is not declared.
+    let wide = said(&world, &["get", "tn", "--output=wide"]).await;
+    let rows: Vec<Vec<&str>> = wide.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0][5..], ["WECOM", "DINGTALK", "LARK", "MESSAGE"], "{wide}");
+    assert_eq!(rows[1][5..9], ["true", "the", "task's", "notifications"], "{wide}");
+    assert_eq!(rows[2][5..8], ["false", "true", "the"], "{wide}");
+    assert!(wide.contains("the remote differs in channels[wecom].enabled"), "{wide}");
+}
+
 #[tokio::test]
 async fn a_cluster_connection_is_waited_for_listed_and_has_columns() {
     let world = World::with(|setup| setup.wide()).await;
@@ -111,9 +151,11 @@ async fn a_cluster_connection_is_waited_for_listed_and_has_columns() {
 async fn the_category_lists_everything_of_ours() {
     let world = World::start().await;
     world.webhook("builds", json!({})).await;
+    world.notification("checks", "a-task", json!({})).await;
     let all = said(&world, &["get", "hookwright", "--output=name"]).await;
     let names: Vec<_> = all.lines().collect();
     assert!(names.contains(&"projectwebhook.hookwright.dev/builds"), "{all}");
+    assert!(names.contains(&"tasknotification.hookwright.dev/checks"), "{all}");
     assert!(names.contains(&"connection.hookwright.dev/app-maker"), "{all}");
 }
 

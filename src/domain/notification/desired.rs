@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::api::task_notification::ChannelType;
-use crate::domain::desired::strip_newline;
+use crate::domain::desired::{invalid_values, strip_newline};
 use crate::domain::observed::is_mask;
 use crate::domain::secret::{ReceiverUrl, SecretText};
 
@@ -29,15 +29,16 @@ pub struct DesiredChannel {
     pub user_ids: Option<BTreeSet<String>>,
 }
 
-/// Why a channel can't be used. Never holds a value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidChannel {
-    /// Its key for signatures is empty.
-    #[error("{0} is empty, and a signing secret is not; correct it, or leave secretFrom out")]
-    EmptySecret(String),
-    /// Its key for signatures can't be told from a masked one.
-    #[error("{0} is only *, which can't be told from a masked secret; use another one")]
-    OnlyAsterisks(String),
+invalid_values! {
+    /// Why a channel can't be used. Never holds a value.
+    InvalidChannel {
+        /// Its key for signatures is empty.
+        #[error("{0} is empty, and a signing secret is not; correct it, or leave secretFrom out")]
+        EmptySecret(String),
+        /// Its key for signatures can't be told from a masked one.
+        #[error("{0} is only *, which can't be told from a masked secret; use another one")]
+        OnlyAsterisks(String),
+    }
 }
 
 /// Checks a signing secret. `field` names where it came from, for the message.

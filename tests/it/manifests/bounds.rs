@@ -63,6 +63,8 @@ fn bad_manifests() -> Vec<Bad> {
         include_str!("refused.yaml"),
         include_str!("refused-references.yaml"),
         include_str!("refused-connections.yaml"),
+        include_str!("refused-code-arts.yaml"),
+        include_str!("refused-task-notifications.yaml"),
     ];
     let rows: Vec<Row> = tables.iter().flat_map(|text| serde_yaml::from_str::<Vec<Row>>(text).unwrap()).collect();
     let one = |row: &Row, at: &String| {

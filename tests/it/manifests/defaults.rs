@@ -58,6 +58,25 @@ async fn a_connection_that_says_the_least_has_endpoint_rate_and_timeout() {
 }
 
 #[tokio::test]
+async fn a_notification_that_says_the_least_has_the_defaults_of_the_page() {
+    let world = api_server().await;
+    let spec = json!({ "connectionRef": { "name": "a" }, "taskId": "t", "channels": [{ "type": "lark", "url": "https://a" }] });
+    let manifest = json!({
+        "apiVersion": "hookwright.dev/v1alpha1", "kind": "TaskNotification", "metadata": { "name": "least" }, "spec": spec,
+    });
+    let object = stored(&world, manifest).await;
+    let expected = json!({
+        "connectionRef": { "kind": "Connection", "name": "a" },
+        "taskId": "t",
+        // What is left out has no default: it is not compared.
+        "channels": [{ "type": "lark", "enabled": true, "url": "https://a" }],
+        "suspend": false,
+    });
+    assert_eq!(object["spec"], expected);
+    assert_eq!(object["status"], json!({ "observedGeneration": -1 }));
+}
+
+#[tokio::test]
 async fn nothing_counts_as_current_before_the_first_look() {
     let world = api_server().await;
     for manifest in [world.webhook_manifest("new", json!({})), connection()] {

@@ -2,6 +2,7 @@
 #![allow(unused_imports, reason = "one door to the whole room, whatever the tests of the day need of it")]
 
 mod calls;
+mod check;
 mod cluster;
 mod crowd;
 mod http;

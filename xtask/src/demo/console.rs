@@ -43,4 +43,11 @@ impl Console {
         self.agent.patch(url).send_json(fields).context("changing at the console")?;
         Ok(())
     }
+
+    /// Enters a channel of a Check task, over the one of its type that is there.
+    pub fn set_channel(&self, task: &str, channel: &Value) -> Result<()> {
+        let url = format!("{}/codearts/tasks/{task}/channels", self.url);
+        self.agent.put(url).send_json(channel).context("entering a channel at the console")?;
+        Ok(())
+    }
 }

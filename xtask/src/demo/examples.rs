@@ -6,16 +6,18 @@ use std::{collections::BTreeSet, path::Path};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::stage::Addresses;
+
 /// The token in the example Secrets, which the simulator therefore accepts.
 pub const TOKEN: &str = "demo-token";
 /// The ConfigMap that gives the connections the simulator's CA.
-const CA_NAME: &str = "app-maker-ca";
+const CA_NAME: &str = "simulator-ca";
 /// The operator's namespace, where a ClusterConnection finds what it refers to.
 pub const OPERATOR_NAMESPACE: &str = "hookwright";
 
 /// All the manifests, in the order in which they have to be applied.
 pub struct Examples {
-    documents: Vec<Value>,
+    pub(super) documents: Vec<Value>,
 }
 
 /// A webhook that an example expects to find, made by hand.
@@ -41,7 +43,7 @@ impl Examples {
     }
 
     /// Points every connection at the simulator, and lets it trust the simulator's CA. Nothing else is changed.
-    pub fn overlay(&mut self, endpoint: &str, ca_pem: &str) {
+    pub fn overlay(&mut self, addresses: &Addresses, ca_pem: &str) {
         let mut namespaces = BTreeSet::new();
         for document in &mut self.documents {
             let namespace = match document["kind"].as_str() {
@@ -49,8 +51,17 @@ impl Examples {
                 Some("ClusterConnection") => OPERATOR_NAMESPACE.to_owned(),
                 _ => continue,
             };
-            document["spec"]["appMaker"]["endpoint"] = endpoint.into();
-            document["spec"]["caFrom"] = json!({ "configMapKeyRef": { "name": CA_NAME, "key": "ca.crt" } });
+            let spec = &mut document["spec"];
+            if !spec["appMaker"].is_null() {
+                spec["appMaker"]["endpoint"] = format!("{}/api/v1", addresses.https).into();
+            }
+            if let Some(code_arts) = spec.get_mut("codeArts") {
+                code_arts["endpoint"] = addresses.check.as_str().into();
+                if let Some(password) = code_arts["auth"].get_mut("password") {
+                    password["iamEndpoint"] = addresses.iam.as_str().into();
+                }
+            }
+            spec["caFrom"] = json!({ "configMapKeyRef": { "name": CA_NAME, "key": "ca.crt" } });
             namespaces.insert(namespace);
         }
         self.documents.extend(namespaces.into_iter().map(|namespace| {
@@ -114,7 +125,7 @@ fn rank(document: &Value) -> u8 {
     }
 }
 
-fn text<'a>(document: &'a Value, path: &str) -> &'a str {
+pub(super) fn text<'a>(document: &'a Value, path: &str) -> &'a str {
     document.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -131,7 +142,14 @@ mod tests {
     fn only_connections_are_changed_and_each_finds_the_ca_in_its_namespace() -> Result<()> {
         let before = examples()?;
         let mut after = examples()?;
-        after.overlay("https://127.0.0.1:1/api/v1", "PEM");
+        let at = |url: &str| url.to_owned();
+        let addresses = Addresses {
+            https: at("https://127.0.0.1:1"),
+            admin: at("http://127.0.0.1:2"),
+            check: at("https://127.0.0.1:1"),
+            iam: at("https://localhost:1"),
+        };
+        after.overlay(&addresses, "PEM");
         let changed: Vec<_> = after.documents.iter().filter(|document| !before.documents.contains(document)).collect();
         let found: Vec<_> =
             changed.iter().map(|document| (text(document, "/kind"), text(document, "/metadata/namespace"))).collect();
@@ -141,11 +159,21 @@ mod tests {
                 ("ConfigMap", "default"),
                 ("ConfigMap", "hookwright"),
                 ("ClusterConnection", ""),
+                ("Connection", "default"),
+                ("Connection", "default"),
+                ("Connection", "default"),
                 ("Connection", "default")
             ]
         );
         for connection in &changed[2..] {
-            assert_eq!(text(connection, "/spec/appMaker/endpoint"), "https://127.0.0.1:1/api/v1");
+            let (app_maker, check) = ("/spec/appMaker/endpoint", "/spec/codeArts/endpoint");
+            let endpoints = [text(connection, app_maker), text(connection, check)];
+            assert!(
+                [["https://127.0.0.1:1/api/v1", ""], ["", "https://127.0.0.1:1"]].contains(&endpoints),
+                "{endpoints:?}"
+            );
+            let iam = connection.pointer("/spec/codeArts/auth/password/iamEndpoint");
+            assert!(iam.is_none_or(|iam| iam == "https://localhost:1"), "{iam:?}");
             assert_eq!(text(connection, "/spec/caFrom/configMapKeyRef/name"), CA_NAME);
         }
         assert_eq!(before.objects(), after.objects());

@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// The operator's kinds, in full, so that no other group's plural can be meant.
-const KINDS: &str = "connections.hookwright.dev,clusterconnections.hookwright.dev,projectwebhooks.hookwright.dev";
+const KINDS: &str = "connections.hookwright.dev,clusterconnections.hookwright.dev,projectwebhooks.hookwright.dev,\
+                     tasknotifications.hookwright.dev";
 
 pub struct Kubectl {
     program: PathBuf,
@@ -67,8 +68,16 @@ impl Kubectl {
 
     /// One ProjectWebhook of namespace `default`, if it is there.
     pub async fn project_webhook(&self, name: &str) -> Result<Option<Value>> {
-        let args =
-            ["get", "projectwebhooks.hookwright.dev", name, "--ignore-not-found", "--output=json", "-n", "default"];
+        self.one("projectwebhooks.hookwright.dev", name).await
+    }
+
+    /// One TaskNotification of namespace `default`, if it is there.
+    pub async fn task_notification(&self, name: &str) -> Result<Option<Value>> {
+        self.one("tasknotifications.hookwright.dev", name).await
+    }
+
+    async fn one(&self, kind: &str, name: &str) -> Result<Option<Value>> {
+        let args = ["get", kind, name, "--ignore-not-found", "--output=json", "-n", "default"];
         let text = self.run(&args, "").await?;
         if text.trim().is_empty() {
             return Ok(None);

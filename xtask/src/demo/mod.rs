@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: the operator's main job, on a real API server against the simulator.
 
 pub mod check;
+mod code_arts;
 mod console;
 mod examples;
 pub mod kubectl;
@@ -61,14 +62,24 @@ async fn perform(stage: &mut Stage, examples: &mut Examples) -> Result<()> {
         stage.console.create(&handmade.project, &handmade.webhook)?;
         println!("   made at the console, by hand, for {} to find: {}", handmade.object, handmade.webhook["name"]);
     }
+    let tasks = examples.tasks()?;
+    for task in &tasks {
+        for channel in task.neglected() {
+            stage.console.set_channel(&task.id, &channel)?;
+        }
+        println!(
+            "   left at the console, switched off and with an old robot, for {} to find: task {}",
+            task.object, task.id
+        );
+    }
     println!("\n3. Applying crds/ and examples/");
     println!("   with two changes, laid over them in memory, because examples/ is written for a real account: the");
-    println!("   connections' endpoint is the simulator's, and caFrom lets them trust its CA");
-    examples.overlay(&format!("{}/api/v1", stage.addresses.https), &stage.ca_pem);
+    println!("   connections' endpoints are the simulator's, and caFrom lets them trust its CA");
+    examples.overlay(&stage.addresses, &stage.ca_pem);
     stage.kubectl.apply_crds().await?;
     stage.kubectl.apply(&examples.manifest()).await?;
     println!();
-    show::all_ready(stage, examples.objects()).await?;
+    show::all_settled(stage, examples.objects()).await?;
 
     println!("\n4. Changing a webhook behind the operator's back");
     show::drift_is_corrected(stage).await?;
@@ -76,7 +87,14 @@ async fn perform(stage: &mut Stage, examples: &mut Examples) -> Result<()> {
     println!("\n5. Deleting a ProjectWebhook");
     show::deletion_reaches_both_sides(stage).await?;
     let projects = examples.projects().into_iter();
-    show::remote_holds_no_more(stage, projects.filter_map(|project| Some(project.split_once('/')?.1.to_owned()))).await
+    let projects = projects.filter_map(|project| Some(project.split_once('/')?.1.to_owned()));
+    show::remote_holds_no_more(stage, projects).await?;
+
+    println!("\n6. Changing what only a person can change");
+    for task in &tasks {
+        show::a_person_mends(stage, task).await?;
+    }
+    Ok(())
 }
 
 fn invite(stage: &Stage, assets: &Assets) {
@@ -86,7 +104,7 @@ fn invite(stage: &Stage, assets: &Assets) {
         Some(_) => "kubectl".to_owned(),
         None => assets.kubectl.display().to_string(),
     };
-    println!("  {kubectl} get projectwebhooks --output wide");
+    println!("  {kubectl} get hookwright --output wide");
     println!("\n  the remote's console: {}", stage.addresses.admin);
     println!("  the operator's log:   {}", stage.operator_log().display());
 }

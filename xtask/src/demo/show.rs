@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::{
+    code_arts::Task,
     stage::Stage,
     table::{Live, Row, render},
 };
@@ -20,23 +21,29 @@ pub const DELETED: &str = "build-alerts-signed";
 const LIMIT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(300);
 
-/// Shows the table until every example is Ready.
-pub async fn all_ready(stage: &mut Stage, count: usize) -> Result<()> {
+/// Shows the table until every example is Ready, but for those that only a person can make so: they say what to change.
+pub async fn all_settled(stage: &mut Stage, count: usize) -> Result<()> {
     let (begin, mut live) = (Instant::now(), Live::new());
     loop {
         stage.check()?;
         let rows = rows(stage).await?;
         live.show(&rows)?;
-        if rows.len() == count && rows.iter().all(|row| row.ready) {
-            println!("all {count} are Ready after {}", elapsed(begin.elapsed()));
+        if rows.len() == count && rows.iter().all(is_settled) {
+            let ready = rows.iter().filter(|row| row.ready).count();
+            println!("{ready} are Ready after {}; {} wait for a person", elapsed(begin.elapsed()), count - ready);
             return Ok(());
         }
         if begin.elapsed() > LIMIT {
-            let unready: Vec<_> = rows.into_iter().filter(|row| !row.ready).collect();
-            bail!("not Ready after {}:\n{}", elapsed(LIMIT), render(&unready, usize::MAX));
+            let unsettled: Vec<_> = rows.into_iter().filter(|row| !is_settled(row)).collect();
+            bail!("not as they should be after {}:\n{}", elapsed(LIMIT), render(&unsettled, usize::MAX));
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// Nobody has looked after the tasks' channels yet, and the operator must not have found them in order.
+fn is_settled(row: &Row) -> bool {
+    if row.kind == "TaskNotification" { row.for_a_person } else { row.ready }
 }
 
 async fn rows(stage: &Stage) -> Result<Vec<Row>> {
@@ -115,6 +122,40 @@ pub async fn remote_holds_no_more(stage: &Stage, projects: impl Iterator<Item = 
     }
     println!("the remote holds {} webhooks, exactly one for each ProjectWebhook", held.len());
     Ok(())
+}
+
+/// Shows what is to be changed at the console, lets a person do it, and waits until the TaskNotification is Ready.
+pub async fn a_person_mends(stage: &mut Stage, task: &Task) -> Result<()> {
+    let name = &task.object;
+    let object = stage.kubectl.task_notification(name).await?.with_context(|| format!("there is no {name}"))?;
+    let drift = object.pointer("/status/drift").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if drift.is_empty() {
+        bail!("{name} waits for a person, and status.drift says nothing of what to change");
+    }
+    println!("status.drift of {name}:");
+    for one in drift {
+        let of = |field: &str| one[field].as_str().unwrap_or_default().to_owned();
+        println!("   {}: desired {}, actual {}", of("field"), of("desired"), of("actual"));
+    }
+    println!("at the console: entering the channels of task {} as they should be", task.id);
+    for channel in &task.channels {
+        stage.console.set_channel(&task.id, channel)?;
+    }
+    let begin = Instant::now();
+    loop {
+        stage.check()?;
+        let object = stage.kubectl.task_notification(name).await?;
+        let drifts = object.as_ref().is_some_and(|object| object.pointer("/status/drift").is_some());
+        let row = object.as_ref().map(Row::of);
+        if !drifts && row.as_ref().is_some_and(|row| row.ready) {
+            println!("seen after {}, and {name} is Ready", elapsed(begin.elapsed()));
+            return Ok(());
+        }
+        if begin.elapsed() > LIMIT {
+            bail!("what a person changed at the console was not seen in {}: the object says {row:?}", elapsed(LIMIT));
+        }
+        tokio::time::sleep(POLL).await;
+    }
 }
 
 /// The project and the id of the remote webhook of a ProjectWebhook.

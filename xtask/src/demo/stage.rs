@@ -46,6 +46,8 @@ pub struct Stage {
 pub struct Addresses {
     pub https: String,
     pub admin: String,
+    pub check: String,
+    pub iam: String,
 }
 
 impl Stage {
@@ -89,6 +91,7 @@ async fn start_simulator(scratch: &Path, examples: &Examples) -> Result<(Process
     for project in examples.projects() {
         command.args(["--project", &project]);
     }
+    command.args(examples.check_arguments()?);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(scratch.join("simulator.log"))?);
     let mut simulator = Process::spawn("the simulator", &mut command, Duration::from_secs(5))?;
     let stdout = simulator.child().stdout.take().context("the simulator has no stdout")?;
@@ -106,6 +109,8 @@ fn start_operator(assets: &Assets, plane: &ControlPlane, log: &Path) -> Result<P
     command.args(["guard", "--grace", "11s", "--"]).arg(dirs::binaries()?.join("hookwright"));
     // Loopback and short intervals, so that the show needs seconds and not minutes.
     command.args(["run", "--allowed-endpoint", "https://127.0.0.1:*", "--http-addr", "127.0.0.1:0"]);
+    // IAM is another host than Check, in the demo too.
+    command.args(["--allowed-endpoint", "https://localhost:*"]);
     command.args(["--settle-time", "2s", "--resync-interval", "5s", "--namespace", examples::OPERATOR_NAMESPACE]);
     command.env("KUBECONFIG", &plane.kubeconfig).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     Process::spawn("the operator", &mut command, OPERATOR_GRACE)

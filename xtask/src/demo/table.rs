@@ -8,7 +8,7 @@ use serde_json::Value;
 /// One object as the table shows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row {
-    kind: String,
+    pub kind: String,
     name: String,
     status: String,
     reason: String,
@@ -16,6 +16,8 @@ pub struct Row {
     message: String,
     /// Ready, and for the spec as it is now.
     pub ready: bool,
+    /// It says what a person has to change at the console, for the spec as it is now.
+    pub for_a_person: bool,
 }
 
 impl Row {
@@ -25,14 +27,16 @@ impl Row {
         let ready = conditions.into_iter().flatten().find(|condition| condition["type"] == "Ready");
         let of_ready = |field: &str| ready.and_then(|ready| ready[field].as_str()).unwrap_or_default().to_owned();
         let current = object.pointer("/status/observedGeneration") == object.pointer("/metadata/generation");
+        let of_remote = ["/status/webhookId", "/spec/taskId"].map(text);
         Self {
             kind: text("/kind"),
             name: text("/metadata/name"),
             status: of_ready("status"),
             reason: of_ready("reason"),
-            remote_id: text("/status/webhookId"),
+            remote_id: of_remote.concat(),
             message: of_ready("message").replace('\n', " "),
             ready: current && of_ready("status") == "True",
+            for_a_person: current && of_ready("reason") == "ManualChangeRequired",
         }
     }
 }
@@ -41,7 +45,7 @@ impl Row {
 pub fn render(rows: &[Row], width: usize) -> String {
     let titles = ["KIND", "NAME", "READY", "REASON", "REMOTE-ID", "MESSAGE"].map(str::to_owned);
     let cells = |row: &Row| {
-        let Row { kind, name, status, reason, remote_id, message, ready: _ } = row.clone();
+        let Row { kind, name, status, reason, remote_id, message, ready: _, for_a_person: _ } = row.clone();
         [kind, name, status, reason, remote_id, message]
     };
     let lines: Vec<_> = std::iter::once(titles).chain(rows.iter().map(cells)).collect();
@@ -125,6 +129,16 @@ mod tests {
         assert!(Row::of(&object(2)).ready);
         assert!(!Row::of(&object(1)).ready);
         assert!(!Row::of(&json!({ "kind": "Connection", "metadata": { "generation": 1 } })).ready);
+    }
+
+    #[test]
+    fn what_a_person_has_to_change_is_told_apart_from_ready() {
+        let mut drifted = object(2);
+        drifted["status"]["conditions"][0] =
+            json!({ "type": "Ready", "status": "False", "reason": "ManualChangeRequired" });
+        let row = Row::of(&drifted);
+        assert!(row.for_a_person && !row.ready);
+        assert!(!Row::of(&object(2)).for_a_person);
     }
 
     #[test]

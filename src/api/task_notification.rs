@@ -139,6 +139,7 @@ impl ChannelType {
 pub struct TaskNotificationStatus {
     /// The generation that the conditions speak of; -1 until the first look.
     #[serde(default = "never_observed")]
+    #[schemars(range(min = -1))]
     pub observed_generation: i64,
     /// `Ready` always; `Reconciling` and `Stalled` only while True (kstatus).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

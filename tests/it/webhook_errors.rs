@@ -2,6 +2,7 @@
 
 use hookwright::api::connection::Connection;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -196,18 +197,21 @@ async fn an_update_of_what_vanished_in_between_creates_it_again() {
 #[tokio::test]
 async fn what_was_seen_before_a_look_that_failed_makes_nothing_ready_again() {
     let world = World::start().await;
-    world.webhook("builds", json!({})).await;
+    world.secret("receiver", &[("key", "value")]).await;
+    let header = json!({ "name": "X-Key", "valueFrom": { "secretKeyRef": { "name": "receiver", "key": "key" } } });
+    world.webhook("builds", json!({ "headers": [header] })).await;
     world.wait_ready("builds").await;
     let limited =
         FaultKind::Status { code: 429, body: None, retry_after: Some(RetryAfter::Seconds(200)), applied: false };
     world.sim.add_fault(Fault::new(limited).methods(["GET"]));
     world.annotate("builds", "hookwright.dev/reconcile-requested-at", "now").await;
     world.wait_reason("builds", "RateLimited").await;
-    // Whatever happens to the connection has its users looked at; none of them has another LIST.
+    // Whatever happens to its Secret has the object looked at, and there is no other LIST.
     for n in 1..=3 {
         let before = passes(&world.metrics().await);
         let patch = Patch::Merge(json!({ "metadata": { "annotations": { "example.com/n": n.to_string() } } }));
-        connections(&world).patch_metadata("app-maker", &PatchParams::default(), &patch).await.unwrap();
+        let secrets = Api::<Secret>::namespaced(world.client.clone(), &world.namespace);
+        secrets.patch_metadata("receiver", &PatchParams::default(), &patch).await.unwrap();
         world.wait_metrics("a pass more", |metrics| passes(metrics) > before).await;
         assert_eq!(ready_reason(&world.get("builds").await), Some("RateLimited"));
     }

@@ -70,6 +70,12 @@ impl Stage {
         // `merge` has taken it away as well.
         all["appMaker"] = Value::Null;
         self.connection("codearts", all).await;
+        // Until it is judged, a look may still go through the connection as it was.
+        let is_judged = |connection: &Connection| {
+            let observed = connection.status.as_ref().map(|status| status.observed_generation);
+            observed == connection.metadata.generation
+        };
+        self.wait_for(self.connections(), "codearts", "judged", is_judged).await;
     }
 
     /// Enters the channel at the console that `notify` declares.

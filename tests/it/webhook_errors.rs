@@ -1,8 +1,8 @@
 //! What the remote refuses, and how that is told.
 
 use hookwright::api::connection::Connection;
-use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};

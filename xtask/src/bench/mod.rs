@@ -7,6 +7,8 @@ mod proc;
 mod report;
 mod rest;
 mod rounds;
+mod row;
+mod rows;
 mod stage;
 
 use std::path::PathBuf;
@@ -49,6 +51,10 @@ pub struct Args {
     rest_seconds: u64,
 }
 
+/// Measures and prints.
+///
+/// # Errors
+/// A bound was missed, which the report says in full before; or nothing could be measured.
 pub async fn run(args: &Args) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "bench reads /proc, and so needs Linux");
     ensure!((1..=99_999).contains(&args.webhooks), "--webhooks must be between 1 and 99999");
@@ -85,6 +91,8 @@ pub async fn run(args: &Args) -> Result<()> {
         std::fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
         println!("\nall of it: {}", path.display());
     }
+    let missed: Vec<_> = report.missed().into_iter().map(|row| row.what).collect();
+    ensure!(missed.is_empty(), "bounds were missed: {}", missed.join("; "));
     Ok(())
 }
 

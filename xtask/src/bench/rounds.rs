@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::{
-    counts::{Asked, Spent},
+    counts::{self, Asked, Spent},
     load::{self, Created, Side},
     proc::{Memory, Seconds, Usage},
     report::Report,
@@ -42,6 +42,8 @@ pub struct Creation {
     pub times: Created,
     pub cpu_seconds: Seconds,
     pub spent: Spent,
+    /// When all were Ready and nothing happened any more.
+    pub webhooks_at_remote: u64,
     /// The operator's.
     pub memory: Option<Memory>,
 }
@@ -71,10 +73,11 @@ impl Plan {
     }
 
     /// The operator's flags. A lone connection gets half of the places, so twice as many are asked for.
-    pub fn flags(&self, resync: &str, http: &str) -> Vec<String> {
+    pub fn flags(&self, resync: Duration, http: &str) -> Vec<String> {
         let places = (self.concurrency * 2).to_string();
         let flags = ["--allowed-endpoint", "https://127.0.0.1:*", "--namespace", "hookwright"];
-        let more = ["--max-concurrent", &places, "--resync-interval", resync, "--http-addr", http];
+        let resync = rest::text(resync);
+        let more = ["--max-concurrent", &places, "--resync-interval", &resync, "--http-addr", http];
         flags.into_iter().chain(more).map(str::to_owned).collect()
     }
 }
@@ -140,7 +143,8 @@ async fn creation(plan: &Plan, stage: &mut Stage, side: Side) -> Result<Creation
     stage.check()?;
     rest::settled(stage).await?;
     let spent = Asked::now(stage).await?.since(&asked);
-    Ok(Creation { times, cpu_seconds, spent, memory: None })
+    let webhooks_at_remote = counts::webhooks_at_remote(stage)?;
+    Ok(Creation { times, cpu_seconds, spent, webhooks_at_remote, memory: None })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -34,6 +34,8 @@ pub struct Stage {
     pub kubectl: Kubectl,
     pub addresses: Addresses,
     pub ca: PathBuf,
+    /// When the operator was last started.
+    pub operated: Instant,
     directory: PathBuf,
 }
 
@@ -54,12 +56,13 @@ impl Stage {
         kubectl.apply_crds().await?;
         let ca = directory.join("simulator-ca.crt");
         let (simulator, addresses) = start_simulator(binaries, &directory, &ca).await?;
-        Ok(Self { operator: None, simulator, plane, kubectl, addresses, ca, directory })
+        Ok(Self { operator: None, simulator, plane, kubectl, addresses, ca, operated: Instant::now(), directory })
     }
 
     /// Starts the operator, after stopping the one before, and waits until it is ready.
-    pub async fn operate(&mut self, assets: &Assets, plan: &Plan, resync: &str) -> Result<()> {
+    pub async fn operate(&mut self, assets: &Assets, plan: &Plan, resync: Duration) -> Result<()> {
         self.stop_operator()?;
+        self.operated = Instant::now();
         let log = File::options().create(true).append(true).open(self.operator_log())?;
         let http = free_address()?;
         // Behind a guard, since the operator, as it should, doesn't care whether its parent is alive.

@@ -96,11 +96,13 @@ pub async fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// In one call: cargo would compile what they share once for each otherwise.
+/// In two calls: with an example in it, one call would give the operator what its tests need, fail points for instance.
 async fn build() -> Result<()> {
     let programs = ["--package", "hookwright", "--package", "simulator", "--bins"];
     let load = ["--package", "xtask", "--example", load::PROGRAM];
-    cargo::run(["build", "--locked", "--profile", PROFILE].into_iter().chain(programs).chain(load)).await
+    let build = ["build", "--locked", "--profile", PROFILE];
+    cargo::run(build.into_iter().chain(programs)).await?;
+    cargo::run(build.into_iter().chain(load)).await
 }
 
 /// Where cargo puts what it builds: two above this program.

@@ -32,7 +32,7 @@ struct OfRemote {
 
 #[derive(Deserialize)]
 struct Project {
-    id: String,
+    project: String,
 }
 
 /// Reads from the simulator's admin door.
@@ -44,8 +44,8 @@ fn admin<T: DeserializeOwned>(stage: &Stage, path: &str) -> Result<T> {
 /// How many webhooks the remote holds.
 pub fn webhooks_at_remote(stage: &Stage) -> Result<u64> {
     let mut webhooks = 0;
-    for Project { id } in admin::<Vec<Project>>(stage, "/projects")? {
-        webhooks += admin::<Vec<Value>>(stage, &format!("/projects/{id}/webhooks"))?.len() as u64;
+    for Project { project } in admin::<Vec<Project>>(stage, "/projects")? {
+        webhooks += admin::<Vec<Value>>(stage, &format!("/projects/{project}/webhooks"))?.len() as u64;
     }
     Ok(webhooks)
 }

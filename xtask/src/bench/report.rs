@@ -7,7 +7,7 @@ use super::{
     proc::OTHERS,
     rest::{Rest, Restart},
     rounds::{Creation, Plan, Round},
-    row::{Row, Verdict, line},
+    row::{Verdict, line},
     rows,
 };
 
@@ -38,9 +38,11 @@ impl Report {
         }
     }
 
-    /// The rows whose bound was missed.
-    pub fn missed(&self) -> Vec<Row> {
-        rows::all(self).into_iter().filter(|row| row.verdict(self.plan.webhooks) == Verdict::Missed).collect()
+    /// What missed its bound.
+    pub fn missed(&self) -> Vec<String> {
+        let (kind, objects) = (self.plan.kind.name(), self.plan.objects);
+        let missed = rows::all(self).into_iter().filter(|row| row.verdict(objects) == Verdict::Missed);
+        missed.map(|row| format!("{kind}: {}", row.what)).collect()
     }
 
     /// The table, with a verdict in each row that has a bound.
@@ -48,17 +50,17 @@ impl Report {
         let mut table = format!("{}\n\n", self.setting());
         table += &line(["", "floor", "operator", "measured", "bound", ""]);
         for row in rows::all(self) {
-            table += &row.line(self.plan.webhooks);
+            table += &row.line(self.plan.objects);
         }
         table + "\n" + &self.processors()
     }
 
     fn setting(&self) -> String {
-        let Plan { webhooks, rounds, concurrency, appliers, .. } = &self.plan;
+        let Plan { kind, objects, rounds, concurrency, appliers, .. } = &self.plan;
+        let (kind, looks) = (kind.name(), self.plan.looks());
         format!(
-            "{webhooks} ProjectWebhooks over {} projects; {appliers} being applied at a time; {rounds} round(s), the median counts\n\
+            "{objects} {kind}s, which {looks} looks show; {appliers} being applied at a time; {rounds} round(s), the median counts\n\
              operator: {}\nfloor: {concurrency} calls at a time",
-            self.plan.projects(),
             self.plan.flags(super::rest::DEFAULT_RESYNC, "127.0.0.1:0").join(" "),
         )
     }
@@ -83,10 +85,11 @@ impl Report {
     }
 
     pub fn json(&self) -> Value {
-        let rows: Vec<_> = rows::all(self).iter().map(|row| row.json(self.plan.webhooks)).collect();
+        let rows: Vec<_> = rows::all(self).iter().map(|row| row.json(self.plan.objects)).collect();
         json!({
             "setting": self.setting(),
-            "webhooks": self.plan.webhooks,
+            "kind": self.plan.kind,
+            "objects": self.plan.objects,
             "held": self.missed().is_empty(),
             "rows": rows,
             "usual": self.usual,

@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub struct Rest {
     pub resync: String,
     pub seconds: f64,
-    /// LISTs that the resync interval makes due in this time, of all projects.
+    /// Looks that the resync interval makes due in this time: LISTs of all projects, or one GET of each task.
     pub due: Due,
     pub spent: Spent,
     pub operator_cpu_seconds: f64,
@@ -42,14 +42,14 @@ pub struct Due {
 }
 
 impl Due {
-    /// For so many projects, each looked at last up to `since` before the `window` begins. The operator lengthens an
+    /// For so many projects or tasks, each looked at last up to `since` before the `window` begins. The operator lengthens an
     /// interval by up to a tenth.
-    fn within(window: Duration, interval: Duration, since: Duration, projects: usize) -> Self {
+    fn within(window: Duration, interval: Duration, since: Duration, looks: usize) -> Self {
         let longest = interval.mul_f64(1.1);
         let times = |time: Duration, interval: Duration| (time.as_secs_f64() / interval.as_secs_f64()) as usize;
         // One that was looked at longer ago has been looked at again.
-        let at_most = times(window + since.min(longest), interval) * projects;
-        Self { at_least: times(window, longest) * projects, at_most }
+        let at_most = times(window + since.min(longest), interval) * looks;
+        Self { at_least: times(window, longest) * looks, at_most }
     }
 }
 
@@ -58,7 +58,8 @@ impl Due {
 pub struct Restart {
     /// Until it did next to nothing any more.
     pub settled_seconds: f64,
-    pub projects: usize,
+    /// Looks that show everything.
+    pub looks: usize,
     pub spent: Spent,
     pub operator_cpu_seconds: f64,
     pub memory: Memory,
@@ -92,7 +93,7 @@ async fn watch(plan: &Plan, stage: &mut Stage, resync: Duration, window: Duratio
     Ok(Rest {
         resync: text(resync),
         seconds: elapsed.as_secs_f64(),
-        due: Due::within(elapsed, resync, since, plan.projects()),
+        due: Due::within(elapsed, resync, since, plan.looks()),
         spent: Asked::now(stage).await?.since(&asked),
         operator_cpu_seconds: cpu.as_secs_f64(),
         memory: pid.memory()?,
@@ -113,7 +114,7 @@ async fn restart(plan: &Plan, assets: &Assets, stage: &mut Stage, resync: Durati
     let pid = stage.operator_pid()?;
     let (cpu, memory) = (pid.cpu()?, pid.memory()?);
     let spent = Asked::now(stage).await?.since(&asked);
-    Ok(Restart { settled_seconds, projects: plan.projects(), spent, operator_cpu_seconds: cpu.as_secs_f64(), memory })
+    Ok(Restart { settled_seconds, looks: plan.looks(), spent, operator_cpu_seconds: cpu.as_secs_f64(), memory })
 }
 
 /// Waits until the operator does next to nothing. Without an operator there is nothing to wait for.

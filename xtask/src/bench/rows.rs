@@ -2,6 +2,7 @@
 
 use super::{
     USUAL,
+    kind::Kind,
     report::Report,
     rest::{Rest, Restart},
     rounds::{Creation, Round},
@@ -31,16 +32,16 @@ impl Ready {
         }
     }
 
-    fn row(&self, webhooks: usize) -> Row {
+    fn row(&self, kind: Kind, objects: usize) -> Row {
         // The bound at the usual size is judged wherever that size is measured, beside a larger one too.
-        let limit = if webhooks == USUAL { Limit::at_most(1.3) } else { Limit::at_most(1.3).at(USUAL) };
+        let limit = if objects == USUAL { Limit::at_most(1.3) } else { Limit::at_most(1.3).at(USUAL) };
         Row {
-            what: format!("{webhooks} from apply to all Ready"),
+            what: format!("{objects} from apply to all Ready"),
             floor: format!("{:.2} s", self.floor),
             operator: format!("{:.2} s", self.operator),
             measured: Measured::Number(self.ratio),
             unit: "× floor",
-            limit: Some(limit),
+            limit: (kind == Kind::ProjectWebhook).then_some(limit),
         }
     }
 }
@@ -53,33 +54,36 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// All of them, in the order of the table.
 pub fn all(report: &Report) -> Vec<Row> {
     let mut rows = creation(report);
-    rows.extend(per_webhook(report));
+    rows.extend(per_object(report));
     rows.extend(changes(report));
-    rows.extend(report.rest.iter().flat_map(|rest| at_rest("at rest", rest)));
-    rows.extend(report.restart.iter().flat_map(after_restart));
-    rows.extend(report.resync.iter().flat_map(|rest| at_rest("at rest, with a resync", rest)));
+    let kind = report.plan.kind;
+    rows.extend(report.rest.iter().flat_map(|rest| at_rest(kind, "at rest", rest)));
+    rows.extend(report.restart.iter().flat_map(|restart| after_restart(kind, restart)));
+    rows.extend(report.resync.iter().flat_map(|rest| at_rest(kind, "at rest, with a resync", rest)));
     rows
 }
 
 fn creation(report: &Report) -> Vec<Row> {
-    let (webhooks, ready) = (report.plan.webhooks, Ready::of(&report.rounds));
-    let Some(usual) = report.usual.as_ref().map(|rounds| Ready::of(rounds)) else { return vec![ready.row(webhooks)] };
-    let growth = USUAL as f64 / webhooks as f64;
+    let (kind, objects, ready) = (report.plan.kind, report.plan.objects, Ready::of(&report.rounds));
+    let Some(usual) = report.usual.as_ref().map(|rounds| Ready::of(rounds)) else {
+        return vec![ready.row(kind, objects)];
+    };
+    let growth = USUAL as f64 / objects as f64;
     let cost = ready.operator / usual.operator * growth;
     let cost = Row {
-        what: format!("cost per webhook at {webhooks}, against {USUAL}"),
+        what: format!("cost per object at {objects}, against {USUAL}"),
         floor: format!("{:.2} ×", ready.floor / usual.floor * growth),
         operator: format!("{cost:.2} ×"),
         measured: Measured::Number(cost),
         unit: "×",
         limit: Some(Limit::at_most(1.2).at(MANY)),
     };
-    vec![usual.row(USUAL), ready.row(webhooks), cost]
+    vec![usual.row(kind, USUAL), ready.row(kind, objects), cost]
 }
 
-fn per_webhook(report: &Report) -> Vec<Row> {
+fn per_object(report: &Report) -> Vec<Row> {
     let Some(Round { floor, operator }) = report.rounds.last() else { return Vec::new() };
-    let webhooks = report.plan.webhooks;
+    let (kind, objects) = (report.plan.kind, report.plan.objects);
     let row = |what: &str, of: &dyn Fn(&Creation) -> u64, limit| Row {
         what: what.to_owned(),
         floor: of(floor).to_string(),
@@ -88,24 +92,43 @@ fn per_webhook(report: &Report) -> Vec<Row> {
         unit: "",
         limit,
     };
-    let lists = webhooks.div_ceil(PER_LIST);
+    let mut rows = match kind {
+        Kind::ProjectWebhook => vec![
+            row("webhooks at the remote", &|side| side.webhooks_at_remote, Some(Limit::exactly(objects))),
+            row("POSTs", &|side| side.spent.calls("create"), Some(Limit::exactly(objects))),
+            row("LISTs", &|side| side.spent.calls("list"), Some(Limit::between(0, objects.div_ceil(PER_LIST)))),
+        ],
+        Kind::TaskNotification => {
+            vec![row("GETs", &|side| side.spent.calls(kind.look()), Some(Limit::exactly(objects)))]
+        }
+    };
+    // What can't be written at the remote needs no finalizer.
+    let (known, writes): (&[_], _) = match kind {
+        Kind::ProjectWebhook => (&["create", "list"], 2),
+        Kind::TaskNotification => (&["task_webhook_info"], 1),
+    };
     let peak = operator.memory.map_or(0.0, |memory| mib(memory.peak_kib));
-    vec![
-        row("webhooks at the remote", &|side| side.webhooks_at_remote, Some(Limit::exactly(webhooks))),
-        row("POSTs", &|side| side.spent.calls("create"), Some(Limit::exactly(webhooks))),
-        row("LISTs", &|side| side.spent.calls("list"), Some(Limit::between(0, lists))),
-        row("other remote calls", &|side| side.spent.calls_other_than(&["create", "list"]), Some(Limit::exactly(0))),
+    rows.extend([
+        row("other remote calls", &|side| side.spent.calls_other_than(known), Some(Limit::exactly(0))),
         row(
-            "Kubernetes writes to ProjectWebhooks",
+            &format!("Kubernetes writes to {}s", kind.name()),
             // The client that applies makes one of them each.
-            &|side| side.spent.writes_to("projectwebhooks").saturating_sub(webhooks as u64),
-            Some(Limit::exactly(2 * webhooks)),
+            &|side| side.spent.writes_to(kind.plural()).saturating_sub(objects as u64),
+            Some(Limit::exactly(writes * objects)),
         ),
         // The finalizer of the Connection, and its status.
-        row("other Kubernetes writes", &|side| side.spent.writes_beside("projectwebhooks"), Some(Limit::between(0, 2))),
+        row("other Kubernetes writes", &|side| side.spent.writes_beside(kind.plural()), Some(Limit::between(0, 2))),
         row("Events", &|side| side.spent.events(), None),
-        only("peak RSS of the creation", format!("{peak:.1} MiB"), Measured::Number(peak), "MiB", None),
-    ]
+        Row {
+            what: "peak RSS of the creation".to_owned(),
+            floor: String::new(),
+            operator: format!("{peak:.1} MiB"),
+            measured: Measured::Number(peak),
+            unit: "MiB",
+            limit: None,
+        },
+    ]);
+    rows
 }
 
 fn changes(report: &Report) -> Vec<Row> {
@@ -131,34 +154,35 @@ fn only(what: &str, operator: String, measured: Measured, unit: &'static str, li
     Row { what: what.to_owned(), floor: String::new(), operator, measured, unit, limit: limit.map(|l| l.at(MANY)) }
 }
 
-fn at_rest(when: &str, rest: &Rest) -> Vec<Row> {
+fn at_rest(kind: Kind, when: &str, rest: &Rest) -> Vec<Row> {
     let Rest { resync: _, seconds, due, spent, operator_cpu_seconds, memory } = rest;
     let count = |what: &str, count: u64, limit| {
         only(&format!("{when}: {what}"), count.to_string(), Measured::Count(count), "", Some(limit))
     };
-    let number = |what: &str, number: f64, unit, most| {
-        let text = format!("{number:.2} {unit}");
-        only(&format!("{when}: {what}"), text, Measured::Number(number), unit, Some(Limit::at_most(most)))
+    let number = |what: &str, number: f64, unit, limit| {
+        only(&format!("{when}: {what}"), format!("{number:.2} {unit}"), Measured::Number(number), unit, limit)
     };
+    // No bound is written for the computing that a GET of each task takes.
+    let cpu = (kind == Kind::ProjectWebhook).then(|| Limit::at_most(2.0));
     vec![
         count("Kubernetes writes", spent.all_writes(), Limit::exactly(0)),
-        count("LISTs", spent.calls("list"), Limit::between(due.at_least, due.at_most)),
-        count("other remote calls", spent.calls_other_than(&["list"]), Limit::exactly(0)),
-        number("CPU a minute", operator_cpu_seconds * 60.0 / seconds, "s", 2.0),
-        number("RSS", mib(memory.rss_kib), "MiB", 64.0),
+        count("looks", spent.calls(kind.look()), Limit::between(due.at_least, due.at_most)),
+        count("other remote calls", spent.calls_other_than(&[kind.look()]), Limit::exactly(0)),
+        number("CPU a minute", operator_cpu_seconds * 60.0 / seconds, "s", cpu),
+        number("RSS", mib(memory.rss_kib), "MiB", Some(Limit::at_most(64.0))),
     ]
 }
 
-fn after_restart(restart: &Restart) -> Vec<Row> {
-    let Restart { settled_seconds, projects, spent, operator_cpu_seconds, memory } = restart;
+fn after_restart(kind: Kind, restart: &Restart) -> Vec<Row> {
+    let Restart { settled_seconds, looks, spent, operator_cpu_seconds, memory } = restart;
     let count = |what: &str, count: u64, limit| only(what, count.to_string(), Measured::Count(count), "", Some(limit));
     let number = |what: &str, number: f64, unit, limit| {
         only(what, format!("{number:.2} {unit}"), Measured::Number(number), unit, limit)
     };
     vec![
         count("restart: Kubernetes writes", spent.all_writes(), Limit::exactly(0)),
-        count("restart: LISTs", spent.calls("list"), Limit::exactly(*projects)),
-        count("restart: other remote calls", spent.calls_other_than(&["list"]), Limit::exactly(0)),
+        count("restart: looks", spent.calls(kind.look()), Limit::exactly(*looks)),
+        count("restart: other remote calls", spent.calls_other_than(&[kind.look()]), Limit::exactly(0)),
         number("restart: until at rest", *settled_seconds, "s", None),
         number("restart: CPU", *operator_cpu_seconds, "s", None),
         number("restart: RSS", mib(memory.rss_kib), "MiB", Some(Limit::at_most(64.0))),

@@ -15,7 +15,7 @@ use tokio::{
 };
 use ureq::Agent;
 
-use super::{proc::Pid, rounds::Plan};
+use super::{kind::Kind, proc::Pid, rounds::Plan};
 use crate::{
     control_plane::{Assets, ControlPlane},
     demo::kubectl::Kubectl,
@@ -83,8 +83,8 @@ impl Stage {
     }
 
     /// What a Connection names.
-    pub fn endpoint(&self) -> String {
-        format!("{}/api/v1", self.addresses.https)
+    pub fn endpoint(&self, kind: Kind) -> String {
+        format!("{}{}", self.addresses.https, kind.base())
     }
 
     fn operator_log(&self) -> PathBuf {
@@ -132,7 +132,7 @@ fn free_address() -> Result<String> {
 
 async fn start_simulator(binaries: &Path, directory: &Path, ca: &Path) -> Result<(Process, Addresses)> {
     let mut command = Command::new(binaries.join("simulator"));
-    command.args(["--token", TOKEN, "--exit-with-stdin", "--ca-out"]).arg(ca);
+    command.args(["--token", TOKEN, "--check-token", TOKEN, "--exit-with-stdin", "--ca-out"]).arg(ca);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(directory.join("simulator.log"))?);
     let mut simulator = Process::spawn("the simulator", &mut command, Duration::from_secs(5))?;
     let stdout = simulator.child().stdout.take().context("the simulator has no stdout")?;

@@ -46,9 +46,10 @@ async fn assert_weathered(world: &World, recording: &Recording, projects: &[Proj
     );
     let each = objects as usize / projects.len();
     assert!(projects.iter().all(|project| world.sim.webhooks(&project.id).len() == each));
-    // At most one look before and one after each write; where many are under way they share one.
+    // One look for every 20 objects is the bound on a quiet machine (`cargo xtask bench`). On a busy one fewer are under way at
+    // the same time, and share less.
     let looks = counts.operation("list") - refused("list");
-    assert!(looks <= 2 * objects, "{counts:?}");
+    assert!(looks <= objects / 2, "{counts:?}");
     assert_eq!(counts.total, counts.operation("create") + counts.operation("list"), "{counts:?}");
     // Each object's own pass, and one more for each of three changes of its connection: its first status, its finalizer, and
     // what the storm makes of it. Who is under way when a refusal comes may end by it and has to come back: at most a full

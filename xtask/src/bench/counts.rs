@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use ureq::Agent;
 
 use super::stage::Stage;
@@ -29,11 +30,30 @@ struct OfRemote {
     by_operation: Counts,
 }
 
+#[derive(Deserialize)]
+struct Project {
+    project: String,
+}
+
+/// Reads from the simulator's admin door.
+fn admin<T: DeserializeOwned>(stage: &Stage, path: &str) -> Result<T> {
+    let mut answer = Agent::new_with_defaults().get(format!("{}{path}", stage.addresses.admin)).call()?;
+    answer.body_mut().read_json().with_context(|| format!("reading the simulator's {path}"))
+}
+
+/// How many webhooks the remote holds.
+pub fn webhooks_at_remote(stage: &Stage) -> Result<u64> {
+    let mut webhooks = 0;
+    for Project { project } in admin::<Vec<Project>>(stage, "/projects")? {
+        webhooks += admin::<Vec<Value>>(stage, &format!("/projects/{project}/webhooks"))?.len() as u64;
+    }
+    Ok(webhooks)
+}
+
 impl Asked {
     pub async fn now(stage: &Stage) -> Result<Self> {
         let writes = writes(&stage.kubectl.raw("/metrics").await?);
-        let mut answer = Agent::new_with_defaults().get(format!("{}/counts", stage.addresses.admin)).call()?;
-        let remote: OfRemote = answer.body_mut().read_json().context("reading the simulator's counts")?;
+        let remote: OfRemote = admin(stage, "/counts")?;
         Ok(Self { writes, remote: remote.by_operation })
     }
 
@@ -46,27 +66,45 @@ impl Asked {
 }
 
 impl Spent {
-    /// Writes to objects of our kinds, Kubernetes' own and Events aside.
-    pub fn own_writes(&self) -> u64 {
-        self.kubernetes_writes.iter().filter(|(what, _)| is_own(what)).map(|(_, count)| count).sum()
+    /// Every write, whoever made it. At rest there is to be none; a control plane's own idling writes only Leases.
+    pub fn all_writes(&self) -> u64 {
+        self.writes(|_| true)
+    }
+
+    /// Writes to objects of this kind of ours, failed ones too.
+    pub fn writes_to(&self, plural: &str) -> u64 {
+        self.writes(|what| is_of(what, plural))
+    }
+
+    /// Writes to anything else; Events aside.
+    pub fn writes_beside(&self, plural: &str) -> u64 {
+        self.writes(|what| !is_of(what, plural) && !is_event(what))
+    }
+
+    pub fn events(&self) -> u64 {
+        self.writes(is_event)
+    }
+
+    fn writes(&self, which: impl Fn(&str) -> bool) -> u64 {
+        self.kubernetes_writes.iter().filter(|(what, _)| which(what)).map(|(_, count)| count).sum()
     }
 
     pub fn calls(&self, operation: &str) -> u64 {
         self.remote_calls.get(operation).copied().unwrap_or_default()
     }
 
-    pub fn all_calls(&self) -> u64 {
-        self.remote_calls.values().sum()
-    }
-
-    pub fn events(&self) -> u64 {
-        self.kubernetes_writes.iter().filter(|(what, _)| what.starts_with("events")).map(|(_, count)| count).sum()
+    pub fn calls_other_than(&self, operations: &[&str]) -> u64 {
+        let others = self.remote_calls.iter().filter(|(name, _)| !operations.contains(&name.as_str()));
+        others.map(|(_, count)| count).sum()
     }
 }
 
-/// Patches alone: objects of our kinds are created by nobody but the applying client.
-fn is_own(what: &str) -> bool {
-    what.contains(".hookwright.dev") && !what.contains(" POST")
+fn is_of(what: &str, plural: &str) -> bool {
+    what.strip_prefix(plural).is_some_and(|rest| rest.starts_with(".hookwright.dev"))
+}
+
+fn is_event(what: &str) -> bool {
+    what.starts_with("events ") || what.starts_with("events.")
 }
 
 fn difference(after: &Counts, before: &Counts) -> Counts {
@@ -145,6 +183,8 @@ mod tests {
             ("projectwebhooks.hookwright.dev/status PATCH 409", 2),
         ];
         assert_eq!(spent.kubernetes_writes, expected.map(|(what, count)| (what.to_owned(), count)).into());
-        assert_eq!((spent.own_writes(), spent.events(), spent.calls("list"), spent.all_calls()), (1_200_002, 4, 3, 3));
+        assert_eq!((spent.all_writes(), spent.events()), (1_200_009, 4));
+        assert_eq!((spent.writes_to("projectwebhooks"), spent.writes_beside("projectwebhooks")), (1_200_005, 0));
+        assert_eq!((spent.calls("list"), spent.calls_other_than(&["list"]), spent.calls_other_than(&[])), (3, 0, 3));
     }
 }

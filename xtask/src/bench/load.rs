@@ -76,8 +76,8 @@ async fn call<T: DeserializeOwned>(plan: &Plan, stage: &Stage, args: &[String]) 
     };
     option(&mut command, "--kubeconfig", &stage.plane.kubeconfig);
     option(&mut command, "--ca", &stage.ca);
-    command.args(["--endpoint", &stage.endpoint(), "--admin", &stage.addresses.admin, "--token", TOKEN]);
-    command.args(["--webhooks", &plan.webhooks.to_string()]).args(args);
+    command.args(["--endpoint", &stage.endpoint(plan.kind), "--admin", &stage.addresses.admin, "--token", TOKEN]);
+    command.args(["--kind", plan.kind.flag(), "--objects", &plan.objects.to_string()]).args(args);
     let text = process::output(PROGRAM, &mut command).await?;
     serde_json::from_str(&text).with_context(|| format!("{PROGRAM} said {text:?}"))
 }

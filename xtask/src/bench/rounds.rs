@@ -9,8 +9,9 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::{
-    counts::{Asked, Spent},
-    load::{self, Created, Side},
+    counts::{self, Asked, Spent},
+    kind::Kind,
+    load::{self, Changed, Created, Side},
     proc::{Memory, Seconds, Usage},
     report::Report,
     rest,
@@ -26,7 +27,8 @@ const CHANGES: Duration = Duration::from_secs(40);
 /// What was asked for.
 #[derive(Clone)]
 pub struct Plan {
-    pub webhooks: usize,
+    pub kind: Kind,
+    pub objects: usize,
     pub rounds: usize,
     pub concurrency: u16,
     pub appliers: u16,
@@ -42,6 +44,8 @@ pub struct Creation {
     pub times: Created,
     pub cpu_seconds: Seconds,
     pub spent: Spent,
+    /// When all were Ready and nothing happened any more; webhooks are all that the operator makes there.
+    pub webhooks_at_remote: u64,
     /// The operator's.
     pub memory: Option<Memory>,
 }
@@ -54,27 +58,29 @@ pub struct Round {
 }
 
 impl Plan {
-    pub fn projects(&self) -> usize {
-        self.webhooks.div_ceil(50)
+    /// How many looks show everything.
+    pub fn looks(&self) -> usize {
+        self.kind.looks(self.objects)
     }
 
     /// The same at another size.
-    pub fn only_creation(&self, webhooks: usize) -> Self {
-        Self { webhooks, ..self.clone() }
+    pub fn only_creation(&self, objects: usize) -> Self {
+        Self { objects, ..self.clone() }
     }
 
     /// How many changes, and the milliseconds between two: each meets a project that was at rest.
     pub fn changes_and_gap(&self) -> (usize, u128) {
-        let gap = (PROJECT_AT_REST.as_millis() / self.projects() as u128).max(50);
+        let gap = (PROJECT_AT_REST.as_millis() / self.looks() as u128).max(50);
         let most = usize::try_from(CHANGES.as_millis() / gap).unwrap_or(usize::MAX);
-        (self.changes.min(most).min(self.webhooks), gap)
+        (self.changes.min(most).min(self.objects), gap)
     }
 
     /// The operator's flags. A lone connection gets half of the places, so twice as many are asked for.
-    pub fn flags(&self, resync: &str, http: &str) -> Vec<String> {
+    pub fn flags(&self, resync: Duration, http: &str) -> Vec<String> {
         let places = (self.concurrency * 2).to_string();
         let flags = ["--allowed-endpoint", "https://127.0.0.1:*", "--namespace", "hookwright"];
-        let more = ["--max-concurrent", &places, "--resync-interval", resync, "--http-addr", http];
+        let resync = rest::text(resync);
+        let more = ["--max-concurrent", &places, "--resync-interval", &resync, "--http-addr", http];
         flags.into_iter().chain(more).map(str::to_owned).collect()
     }
 }
@@ -83,7 +89,7 @@ impl Plan {
 pub async fn creations(plan: &Plan, assets: &Assets, scratch: &Path) -> Result<Vec<Round>> {
     let mut rounds = Vec::new();
     for round in 0..plan.rounds {
-        println!("creating {}, round {} of {}", plan.webhooks, round + 1, plan.rounds);
+        announce(plan, round);
         let (stage, floor) = of_floor(plan, assets, scratch, round).await?;
         stage.stop()?;
         let (stage, operator) = of_operator(plan, assets, scratch, round).await?;
@@ -96,24 +102,35 @@ pub async fn creations(plan: &Plan, assets: &Assets, scratch: &Path) -> Result<V
 /// Everything, into the report.
 pub async fn all(plan: &Plan, assets: &Assets, scratch: &Path, report: &mut Report) -> Result<()> {
     report.rounds = creations(&Plan { rounds: plan.rounds - 1, ..plan.clone() }, assets, scratch).await?;
-    println!("creating {}, round {} of {}", plan.webhooks, plan.rounds, plan.rounds);
     let last = plan.rounds - 1;
+    announce(plan, last);
     let (stage, floor) = of_floor(plan, assets, scratch, last).await?;
-    let (changes, gap) = plan.changes_and_gap();
-    println!("changing {changes} specs, one every {gap} ms: the floor");
-    report.floor_changes = load::change(plan, &stage, Side::Floor).await?;
+    report.floor_changes = changes(plan, &stage, Side::Floor).await?;
     stage.stop()?;
 
     let (mut stage, operator) = of_operator(plan, assets, scratch, last).await?;
-    println!("changing {changes} specs, one every {gap} ms: the operator");
-    report.operator_changes = load::change(plan, &stage, Side::Operator).await?;
+    report.operator_changes = changes(plan, &stage, Side::Operator).await?;
     report.rounds.push(Round { floor, operator });
     rest::all(plan, assets, &mut stage, report).await?;
     stage.stop()
 }
 
+fn announce(plan: &Plan, round: usize) {
+    println!("creating {} {}s, round {} of {}", plan.objects, plan.kind.name(), round + 1, plan.rounds);
+}
+
+/// Of what is only read at the remote, nothing can be brought there.
+async fn changes(plan: &Plan, stage: &Stage, side: Side) -> Result<Changed> {
+    if plan.kind == Kind::TaskNotification {
+        return Ok(Changed::default());
+    }
+    let (changes, gap) = plan.changes_and_gap();
+    println!("changing {changes} specs, one every {gap} ms: {side:?}");
+    load::change(plan, stage, side).await
+}
+
 async fn of_floor(plan: &Plan, assets: &Assets, scratch: &Path, round: usize) -> Result<(Stage, Creation)> {
-    let name = format!("floor-{}-{round}", plan.webhooks);
+    let name = format!("floor-{}-{}-{round}", plan.kind.flag(), plan.objects);
     let mut stage = Stage::start(&name, assets, &plan.binaries, scratch).await?;
     load::prepare(plan, &stage).await?;
     let creation = creation(plan, &mut stage, Side::Floor).await.context("the floor")?;
@@ -121,7 +138,7 @@ async fn of_floor(plan: &Plan, assets: &Assets, scratch: &Path, round: usize) ->
 }
 
 async fn of_operator(plan: &Plan, assets: &Assets, scratch: &Path, round: usize) -> Result<(Stage, Creation)> {
-    let name = format!("operator-{}-{round}", plan.webhooks);
+    let name = format!("operator-{}-{}-{round}", plan.kind.flag(), plan.objects);
     let mut stage = Stage::start(&name, assets, &plan.binaries, scratch).await?;
     load::prepare(plan, &stage).await?;
     stage.operate(assets, plan, rest::DEFAULT_RESYNC).await?;
@@ -140,16 +157,18 @@ async fn creation(plan: &Plan, stage: &mut Stage, side: Side) -> Result<Creation
     stage.check()?;
     rest::settled(stage).await?;
     let spent = Asked::now(stage).await?.since(&asked);
-    Ok(Creation { times, cpu_seconds, spent, memory: None })
+    let webhooks_at_remote = counts::webhooks_at_remote(stage)?;
+    Ok(Creation { times, cpu_seconds, spent, webhooks_at_remote, memory: None })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn plan(webhooks: usize) -> Plan {
+    fn plan(objects: usize) -> Plan {
         Plan {
-            webhooks,
+            kind: Kind::ProjectWebhook,
+            objects,
             rounds: 1,
             concurrency: 32,
             appliers: 16,

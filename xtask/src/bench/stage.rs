@@ -4,7 +4,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -15,7 +15,7 @@ use tokio::{
 };
 use ureq::Agent;
 
-use super::{proc::Pid, rounds::Plan};
+use super::{kind::Kind, proc::Pid, rounds::Plan};
 use crate::{
     control_plane::{Assets, ControlPlane},
     demo::kubectl::Kubectl,
@@ -34,6 +34,8 @@ pub struct Stage {
     pub kubectl: Kubectl,
     pub addresses: Addresses,
     pub ca: PathBuf,
+    /// When the operator was last started.
+    pub operated: Instant,
     directory: PathBuf,
 }
 
@@ -54,12 +56,13 @@ impl Stage {
         kubectl.apply_crds().await?;
         let ca = directory.join("simulator-ca.crt");
         let (simulator, addresses) = start_simulator(binaries, &directory, &ca).await?;
-        Ok(Self { operator: None, simulator, plane, kubectl, addresses, ca, directory })
+        Ok(Self { operator: None, simulator, plane, kubectl, addresses, ca, operated: Instant::now(), directory })
     }
 
     /// Starts the operator, after stopping the one before, and waits until it is ready.
-    pub async fn operate(&mut self, assets: &Assets, plan: &Plan, resync: &str) -> Result<()> {
+    pub async fn operate(&mut self, assets: &Assets, plan: &Plan, resync: Duration) -> Result<()> {
         self.stop_operator()?;
+        self.operated = Instant::now();
         let log = File::options().create(true).append(true).open(self.operator_log())?;
         let http = free_address()?;
         // Behind a guard, since the operator, as it should, doesn't care whether its parent is alive.
@@ -80,8 +83,8 @@ impl Stage {
     }
 
     /// What a Connection names.
-    pub fn endpoint(&self) -> String {
-        format!("{}/api/v1", self.addresses.https)
+    pub fn endpoint(&self, kind: Kind) -> String {
+        format!("{}{}", self.addresses.https, kind.base())
     }
 
     fn operator_log(&self) -> PathBuf {
@@ -129,7 +132,7 @@ fn free_address() -> Result<String> {
 
 async fn start_simulator(binaries: &Path, directory: &Path, ca: &Path) -> Result<(Process, Addresses)> {
     let mut command = Command::new(binaries.join("simulator"));
-    command.args(["--token", TOKEN, "--exit-with-stdin", "--ca-out"]).arg(ca);
+    command.args(["--token", TOKEN, "--check-token", TOKEN, "--exit-with-stdin", "--ca-out"]).arg(ca);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(directory.join("simulator.log"))?);
     let mut simulator = Process::spawn("the simulator", &mut command, Duration::from_secs(5))?;
     let stdout = simulator.child().stdout.take().context("the simulator has no stdout")?;

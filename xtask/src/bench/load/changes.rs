@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::cluster::{Answer, Cluster};
-use crate::fleet::{Fleet, Hook};
-use crate::floor::status;
+use crate::fleet::{Fleet, Kind, name};
+use crate::hook::{Hook, changed};
 use crate::remote::Remote;
 use crate::watch::Watch;
 
@@ -45,20 +45,20 @@ pub async fn run(args: &Args, cluster: Arc<Cluster>, remote: Arc<Remote>, fleet:
 
 /// Changes one spec after the other; returns when each change was begun, by its URL.
 async fn change_all(args: &Args, cluster: &Arc<Cluster>, fleet: Fleet) -> Result<HashMap<String, SystemTime>> {
-    let mut watch = Watch::begin(cluster).await?;
+    let mut watch = Watch::begin(cluster, Kind::ProjectWebhook).await?;
     // Long enough for the floor's watch to have begun.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut begun = HashMap::new();
     for change in 0..args.changes {
-        let hook = fleet.changed(change);
+        let hook = changed(fleet, change);
         let next = tokio::time::Instant::now() + Duration::from_millis(args.gap_millis);
         begun.insert(url(change), SystemTime::now());
         let spec = json!({ "spec": { "url": url(change) } });
-        let object = cluster.patch(&hook.path(), &spec, Answer::Metadata).await?;
+        let object = cluster.patch(&fleet.kind.path(hook.0), &spec, Answer::Metadata).await?;
         let generation = object.pointer("/metadata/generation").and_then(Value::as_i64).context("no generation")?;
         let limit = Duration::from_secs(args.limit_seconds);
         let ready = tokio::time::timeout(limit, ready(&mut watch, hook, generation)).await;
-        ready.with_context(|| format!("{} did not become Ready", hook.name()))??;
+        ready.with_context(|| format!("{} did not become Ready", name(hook.0)))??;
         tokio::time::sleep_until(next).await;
     }
     Ok(begun)
@@ -67,7 +67,7 @@ async fn change_all(args: &Args, cluster: &Arc<Cluster>, fleet: Fleet) -> Result
 async fn ready(watch: &mut Watch, hook: Hook, generation: i64) -> Result<()> {
     loop {
         let seen = watch.next().await?;
-        if seen.hook() == Some(hook) && seen.generation() == generation && seen.is_ready() {
+        if seen.number() == Some(hook.0) && seen.generation() == generation && seen.is_ready() {
             return Ok(());
         }
     }
@@ -93,14 +93,14 @@ fn latencies(begun: &HashMap<String, SystemTime>, calls: &[Value]) -> Result<Vec
 
 /// The floor for changes: what the watch shows goes to the remote at once, is looked at, and becomes status.
 async fn follow(cluster: &Arc<Cluster>, remote: &Remote) -> Result<Infallible> {
-    let mut watch = Watch::begin(cluster).await?;
+    let mut watch = Watch::begin(cluster, Kind::ProjectWebhook).await?;
     loop {
         let seen = watch.next().await?;
-        let Some(hook) = seen.hook().filter(|_| !seen.is_current()) else { continue };
+        let Some(hook) = seen.number().filter(|_| !seen.is_current()).map(Hook) else { continue };
         remote.update(hook, seen.webhook_id(), &json!({ "url": seen.url() })).await?;
         let webhooks = remote.list(hook.project()).await?;
         let webhook = webhooks.iter().find(|webhook| webhook["_id"] == seen.webhook_id()).context("it is gone")?;
-        let status = json!({ "status": status(hook, webhook, seen.generation()) });
-        cluster.patch(&format!("{}/status", hook.path()), &status, Answer::Whole).await?;
+        let status = json!({ "status": hook.status(webhook, seen.generation()) });
+        cluster.patch(&format!("{}/status", Kind::ProjectWebhook.path(hook.0)), &status, Answer::Whole).await?;
     }
 }

@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::fleet::{COLLECTION, Fleet, Hook};
+use crate::fleet::Fleet;
 use crate::floor::Floor;
 use crate::remote::Remote;
 use crate::watch::Watch;
@@ -28,13 +28,14 @@ pub struct Args {
 
 pub async fn run(args: &Args, cluster: Arc<Cluster>, remote: Arc<Remote>, fleet: Fleet) -> Result<Value> {
     let floor = args.floor.map(|places| Arc::new(Floor::new(Arc::clone(&cluster), remote, fleet, places)));
-    let mut watch = Watch::begin(&cluster).await?;
+    let mut watch = Watch::begin(&cluster, fleet.kind).await?;
     let began = Instant::now();
     let apply = async {
-        let created = stream::iter(fleet.hooks()).map(|hook| apply(&cluster, hook)).buffer_unordered(args.appliers);
-        let work = created.try_fold(Vec::new(), async |mut work, (hook, version)| {
+        let created =
+            stream::iter(fleet.numbers()).map(|number| apply(&cluster, fleet, number)).buffer_unordered(args.appliers);
+        let work = created.try_fold(Vec::new(), async |mut work, (number, version)| {
             if let Some(floor) = &floor {
-                work.push(tokio::spawn(Arc::clone(floor).make(hook, version)));
+                work.push(tokio::spawn(Arc::clone(floor).make(number, version)));
             }
             Ok(work)
         });
@@ -53,19 +54,19 @@ pub async fn run(args: &Args, cluster: Arc<Cluster>, remote: Arc<Remote>, fleet:
 }
 
 /// Creates one object; returns its resourceVersion.
-async fn apply(cluster: &Cluster, hook: Hook) -> Result<(Hook, String)> {
-    let object = cluster.create(COLLECTION, &hook.object()).await?;
+async fn apply(cluster: &Cluster, fleet: Fleet, number: usize) -> Result<(usize, String)> {
+    let object = cluster.create(&fleet.kind.collection(), &fleet.object(number)).await?;
     let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).context("no resourceVersion")?;
-    Ok((hook, version.to_owned()))
+    Ok((number, version.to_owned()))
 }
 
 async fn all_ready(watch: &mut Watch, fleet: Fleet, began: Instant) -> Result<Duration> {
-    let mut ready = vec![false; fleet.webhooks];
-    let mut left = fleet.webhooks;
+    let mut ready = vec![false; fleet.objects];
+    let mut left = fleet.objects;
     while left > 0 {
         let seen = watch.next().await?;
-        let Some(hook) = seen.hook().filter(|_| seen.is_ready()) else { continue };
-        let slot = ready.get_mut(hook.0).context("an object that nobody applied")?;
+        let Some(number) = seen.number().filter(|_| seen.is_ready()) else { continue };
+        let slot = ready.get_mut(number).context("an object that nobody applied")?;
         left -= usize::from(!std::mem::replace(slot, true));
     }
     Ok(began.elapsed())

@@ -1,5 +1,6 @@
-//! The floor: for each object the patch that sets finalizer and annotation, the POST, its share of a LIST, and the
-//! status. It knows each object from whoever created it, decides nothing, and checks nothing but that no call fails.
+//! The floor. For each ProjectWebhook the patch that sets finalizer and annotation, the POST, its share of a LIST, and the
+//! status; for each TaskNotification the GET and the status. It knows each object from whoever created it, decides nothing,
+//! and checks nothing but that no call fails.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,12 +12,15 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::cluster::{Answer, Cluster};
-use crate::fleet::{Fleet, Hook, project_id};
+use crate::fleet::{Fleet, Kind, name};
+use crate::hook::{Hook, batches};
 use crate::remote::Remote;
+use crate::task::Task;
 
 pub struct Floor {
     cluster: Arc<Cluster>,
     remote: Arc<Remote>,
+    kind: Kind,
     /// As many calls at a time as the operator has passes.
     places: Semaphore,
     batches: Vec<Batch>,
@@ -31,14 +35,32 @@ struct Batch {
 
 impl Floor {
     pub fn new(cluster: Arc<Cluster>, remote: Arc<Remote>, fleet: Fleet, places: usize) -> Self {
+        let batches = match fleet.kind {
+            Kind::ProjectWebhook => batches(fleet),
+            Kind::TaskNotification => vec![],
+        };
         let batches: Vec<_> =
-            fleet.batches().into_iter().map(|hooks| Batch { left: AtomicUsize::new(hooks.len()), hooks }).collect();
+            batches.into_iter().map(|hooks| Batch { left: AtomicUsize::new(hooks.len()), hooks }).collect();
         let batch_of =
             batches.iter().enumerate().flat_map(|(n, batch)| batch.hooks.iter().map(move |hook| (hook.0, n))).collect();
-        Self { cluster, remote, places: Semaphore::new(places), batches, batch_of }
+        Self { cluster, remote, kind: fleet.kind, places: Semaphore::new(places), batches, batch_of }
     }
 
-    pub async fn make(self: Arc<Self>, hook: Hook, version: String) -> Result<()> {
+    /// Makes an object of this number Ready.
+    pub async fn make(self: Arc<Self>, number: usize, version: String) -> Result<()> {
+        match self.kind {
+            Kind::ProjectWebhook => self.webhook(Hook(number), version).await,
+            Kind::TaskNotification => self.task(Task(number)).await,
+        }
+    }
+
+    async fn task(&self, task: Task) -> Result<()> {
+        let _place = self.places.acquire().await?;
+        let shown = self.remote.task(task).await?;
+        self.publish(task.0, task.status(&shown)?).await
+    }
+
+    async fn webhook(&self, hook: Hook, version: String) -> Result<()> {
         {
             let _place = self.places.acquire().await?;
             let metadata = json!({
@@ -46,7 +68,8 @@ impl Floor {
                 "finalizers": ["hookwright.dev/finalizer"],
                 "annotations": { "hookwright.dev/creating": "{\"candidates\":[]}" },
             });
-            self.cluster.patch(&hook.path(), &json!({ "metadata": metadata }), Answer::Metadata).await?;
+            let path = self.kind.path(hook.0);
+            self.cluster.patch(&path, &json!({ "metadata": metadata }), Answer::Metadata).await?;
             self.remote.create(hook).await?;
         }
         let batch = self.batch_of.get(&hook.0).and_then(|batch| self.batches.get(*batch)).context("a batch")?;
@@ -63,32 +86,15 @@ impl Floor {
 
     async fn ready(&self, hook: Hook, webhooks: &[Value]) -> Result<()> {
         let _place = self.places.acquire().await?;
-        let name = hook.name();
+        let name = name(hook.0);
         let webhook = webhooks.iter().find(|webhook| webhook["name"] == name.as_str());
         let webhook = webhook.with_context(|| format!("the LIST lacks {name}"))?;
-        let status = json!({ "status": status(hook, webhook, 1) });
-        self.cluster.patch(&format!("{}/status", hook.path()), &status, Answer::Whole).await?;
+        self.publish(hook.0, hook.status(webhook, 1)).await
+    }
+
+    async fn publish(&self, number: usize, status: Value) -> Result<()> {
+        let path = format!("{}/status", self.kind.path(number));
+        self.cluster.patch(&path, &json!({ "status": status }), Answer::Whole).await?;
         Ok(())
     }
-}
-
-/// The status that the operator writes.
-pub fn status(hook: Hook, webhook: &Value, generation: i64) -> Value {
-    let now = "2026-01-01T00:00:00Z";
-    json!({
-        "observedGeneration": generation,
-        "conditions": [{
-            "type": "Ready", "status": "True", "reason": "Synced", "observedGeneration": generation,
-            "lastTransitionTime": now,
-            "message": format!("webhook {} of project {} equals the spec", webhook["_id"], project_id(hook.project())),
-        }],
-        "webhookId": webhook["_id"],
-        "ownership": "Created",
-        "applied": { "generation": generation, "connection": "Connection/app-maker" },
-        "remote": {
-            "name": webhook["name"], "urlHost": "hooks.example.com", "active": true, "events": webhook["events"],
-            "headerNames": ["X-Team"], "createdAt": webhook["createdAt"], "updatedAt": webhook["updatedAt"],
-        },
-        "lastAppliedTime": now,
-    })
 }

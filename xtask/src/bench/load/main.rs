@@ -1,4 +1,4 @@
-//! The load of `cargo xtask bench`: the client that applies ProjectWebhooks, and the *floor*, a plain client that makes
+//! The load of `cargo xtask bench`: the client that applies objects, and the *floor*, a plain client that makes
 //! the remote and Kubernetes writes an operator has to make, and nothing else. One call is one phase; it prints one line
 //! of JSON. A program of its own, because it has to be a release build and `cargo xtask` is not.
 
@@ -7,7 +7,9 @@ mod cluster;
 mod create;
 mod fleet;
 mod floor;
+mod hook;
 mod remote;
+mod task;
 mod watch;
 
 use std::io::Write;
@@ -20,8 +22,9 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 
 use cluster::Cluster;
-use fleet::Fleet;
+use fleet::{Fleet, Kind};
 use remote::Remote;
+use task::Task;
 
 #[derive(Parser)]
 struct Cli {
@@ -47,16 +50,18 @@ struct Scene {
     admin: String,
     #[arg(long)]
     token: String,
-    /// How many ProjectWebhooks there are.
+    #[arg(long, value_enum)]
+    kind: Kind,
+    /// How many objects of the kind there are.
     #[arg(long)]
-    webhooks: usize,
+    objects: usize,
 }
 
 #[derive(Subcommand)]
 enum Phase {
-    /// Make the projects at the remote, the Secret, the ConfigMap and the Connection.
+    /// Make the projects or tasks at the remote, the Secrets, the ConfigMap and the Connection.
     Prepare,
-    /// Apply all ProjectWebhooks, and wait until all are Ready.
+    /// Apply all objects, and wait until all are Ready.
     Create(create::Args),
     /// Change specs, one after the other, and see when each arrives at the remote.
     Change(changes::Args),
@@ -81,7 +86,7 @@ async fn run(Cli { scene, phase }: Cli) -> Result<Value> {
     let ca = std::fs::read(&scene.ca).with_context(|| format!("reading {}", scene.ca.display()))?;
     let cluster = Arc::new(Cluster::from_kubeconfig(&scene.kubeconfig)?);
     let remote = Arc::new(Remote::new(&scene.endpoint, &scene.admin, &scene.token, &ca)?);
-    let fleet = Fleet { webhooks: scene.webhooks };
+    let fleet = Fleet { kind: scene.kind, objects: scene.objects };
     match phase {
         Phase::Prepare => prepare(&scene, &cluster, &remote, fleet, &ca).await,
         Phase::Create(args) => create::run(&args, cluster, remote, fleet).await,
@@ -90,11 +95,20 @@ async fn run(Cli { scene, phase }: Cli) -> Result<Value> {
 }
 
 async fn prepare(scene: &Scene, cluster: &Cluster, remote: &Remote, fleet: Fleet, ca: &[u8]) -> Result<Value> {
-    for project in 0..fleet.projects() {
-        remote.add_project(project).await?;
+    match fleet.kind {
+        Kind::ProjectWebhook => {
+            for project in 0..hook::projects(fleet) {
+                remote.add_project(project).await?;
+            }
+        }
+        Kind::TaskNotification => {
+            for task in fleet.numbers().map(Task) {
+                remote.add_task(task).await?;
+            }
+        }
     }
     let ca = String::from_utf8(ca.to_vec()).context("the CA is PEM")?;
-    for (collection, object) in fleet::surroundings(&scene.endpoint, &scene.token, &ca) {
+    for (collection, object) in fleet::surroundings(fleet.kind, &scene.endpoint, &scene.token, &ca) {
         cluster.create(collection, &object).await?;
     }
     Ok(json!({}))

@@ -5,7 +5,8 @@ use reqwest::{Certificate, Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::cluster::send;
-use crate::fleet::{Hook, ORGANIZATION, project_id};
+use crate::hook::{Hook, ORGANIZATION, project_id};
+use crate::task::Task;
 
 pub struct Remote {
     client: Client,
@@ -41,6 +42,18 @@ impl Remote {
 
     pub async fn update(&self, hook: Hook, id: &str, changes: &Value) -> Result<()> {
         send(self.request(Method::PATCH, hook.project(), &format!("/{id}")).json(changes)).await?;
+        Ok(())
+    }
+
+    /// The channels of a task.
+    pub async fn task(&self, task: Task) -> Result<Value> {
+        let url = format!("{}/v4/tasks/{}/task-webhook-info", self.endpoint, task.id());
+        send(self.client.get(url).header("X-Auth-Token", &self.token)).await
+    }
+
+    /// Adds a task with what was entered for it.
+    pub async fn add_task(&self, task: Task) -> Result<()> {
+        send(self.client.post(format!("{}/codearts/tasks", self.admin)).json(&task.entered())).await?;
         Ok(())
     }
 

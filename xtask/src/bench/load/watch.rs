@@ -1,4 +1,4 @@
-//! Watches the ProjectWebhooks, as whoever waits for them would.
+//! Watches the objects, as whoever waits for them would.
 
 use std::sync::Arc;
 
@@ -7,9 +7,7 @@ use reqwest::Response;
 use serde::Deserialize;
 
 use crate::cluster::Cluster;
-use crate::fleet::Hook;
-
-const COLLECTION: &str = "/apis/hookwright.dev/v1alpha1/projectwebhooks";
+use crate::fleet::{Kind, number};
 
 /// What of an object matters here. All of it may be missing: an error comes as an object too.
 #[derive(Debug, Default, Deserialize)]
@@ -57,8 +55,8 @@ struct Event {
 }
 
 impl Seen {
-    pub fn hook(&self) -> Option<Hook> {
-        Hook::of_name(&self.metadata.name)
+    pub fn number(&self) -> Option<usize> {
+        number(&self.metadata.name)
     }
 
     pub fn generation(&self) -> i64 {
@@ -87,6 +85,7 @@ impl Seen {
 /// A watch that has begun.
 pub struct Watch {
     cluster: Arc<Cluster>,
+    kind: Kind,
     version: String,
     response: Response,
     buffer: Vec<u8>,
@@ -95,12 +94,12 @@ pub struct Watch {
 
 impl Watch {
     /// Sees every change from now on.
-    pub async fn begin(cluster: &Arc<Cluster>) -> Result<Self> {
-        let list = cluster.get(&format!("{COLLECTION}?limit=1")).await?;
+    pub async fn begin(cluster: &Arc<Cluster>, kind: Kind) -> Result<Self> {
+        let list = cluster.get(&format!("{}?limit=1", collection(kind))).await?;
         let version = list.pointer("/metadata/resourceVersion").and_then(|version| version.as_str());
         let version = version.context("a list without resourceVersion")?.to_owned();
-        let response = stream(cluster, &version).await?;
-        Ok(Self { cluster: Arc::clone(cluster), version, response, buffer: Vec::new(), read: 0 })
+        let response = stream(cluster, kind, &version).await?;
+        Ok(Self { cluster: Arc::clone(cluster), kind, version, response, buffer: Vec::new(), read: 0 })
     }
 
     /// The next object that was added or changed.
@@ -124,13 +123,19 @@ impl Watch {
                 // The API server ends watches that fall behind. It goes on where it stood.
                 None => {
                     self.buffer.clear();
-                    self.response = stream(&self.cluster, &self.version).await?;
+                    self.response = stream(&self.cluster, self.kind, &self.version).await?;
                 }
             }
         }
     }
 }
 
-async fn stream(cluster: &Cluster, version: &str) -> Result<Response> {
-    cluster.stream(&format!("{COLLECTION}?watch=true&resourceVersion={version}&timeoutSeconds=3600")).await
+/// In all namespaces.
+fn collection(kind: Kind) -> String {
+    format!("/apis/hookwright.dev/v1alpha1/{}", kind.plural())
+}
+
+async fn stream(cluster: &Cluster, kind: Kind, version: &str) -> Result<Response> {
+    let collection = collection(kind);
+    cluster.stream(&format!("{collection}?watch=true&resourceVersion={version}&timeoutSeconds=3600")).await
 }

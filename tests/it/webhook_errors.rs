@@ -26,6 +26,8 @@ fn reason_of(connection: &Connection) -> Option<&str> {
 #[tokio::test]
 async fn rejected_credentials_are_told_on_both_and_a_new_secret_mends_all() {
     let world = World::start().await;
+    let configured = |c: &Connection| reason_of(c) == Some("Configured");
+    world.wait_for(connections(&world), "app-maker", "Configured", configured).await;
     world.sim.remove_token(crate::support::TOKEN);
     world.webhook("one", json!({})).await;
     world.webhook("two", json!({})).await;
@@ -42,7 +44,7 @@ async fn rejected_credentials_are_told_on_both_and_a_new_secret_mends_all() {
     world.secret("app-maker", &[("token", "new-token")]).await;
     world.wait_ready("one").await;
     world.wait_ready("two").await;
-    world.wait_for(connections(&world), "app-maker", "Configured", |c| reason_of(c) == Some("Configured")).await;
+    world.wait_for(connections(&world), "app-maker", "Configured", configured).await;
     assert_writes(&world, &["POST", "POST"]);
     // One Event for each change of the reason: what says the same is counted in the first.
     let times = |event: &Event| event.series.as_ref().map_or(1, |series| series.count);

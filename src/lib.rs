@@ -17,7 +17,10 @@
 //! After a write the pass looks and plans again, until the plan is to rest: nothing that was merely accepted counts as
 //! done. A deletion takes the same rooms by `controller/project_webhook/finalize`.
 //!
-//! After each write there is a [`controller::fail_point`], where tests end the process.
+//! After each write there is a [`controller::fail_point`], where tests end the process or freeze it.
+//!
+//! Where there are several replicas, [`controller::leader`] says which one works. Each call to a remote asks the
+//! [`remote::gate`] for that, and each write to Kubernetes by way of [`controller::guarded`].
 //!
 //! # The rooms
 //!

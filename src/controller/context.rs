@@ -26,8 +26,10 @@ pub struct Settings {
     pub cluster: ClusterId,
     /// `--ownership-marker`.
     pub marking: bool,
-    /// `--settle-time`; without it, the longer of the connection's timeout and [`MIN_SETTLE`].
+    /// `--settle-time`; without it, the longest of the connection's timeout, the lease and [`MIN_SETTLE`].
     pub settle: Option<Duration>,
+    /// `--leader-elect`.
+    pub lease: Option<LeaseSettings>,
     /// `--resync-interval`.
     pub resync: Duration,
     /// `--allowed-endpoint`.
@@ -40,6 +42,17 @@ pub struct Settings {
     pub watch_namespaces: Vec<String>,
     /// `--max-concurrent`.
     pub max_concurrent: u16,
+    /// `--secrets-watch`.
+    pub secrets_watch: bool,
+}
+
+/// The Lease that says which replica works.
+#[derive(Clone, Debug)]
+pub struct LeaseSettings {
+    /// `--lease-name`.
+    pub name: String,
+    /// `--lease-duration`, whole seconds.
+    pub duration: Duration,
 }
 
 /// Shortest default of `--settle-time`.
@@ -49,7 +62,8 @@ impl Settings {
     /// How long a creation through a connection with this timeout may still take effect.
     #[must_use]
     pub fn settle_for(&self, timeout: Duration) -> Duration {
-        self.settle.unwrap_or(timeout.max(MIN_SETTLE))
+        let lease = self.lease.as_ref().map_or(Duration::ZERO, |lease| lease.duration);
+        self.settle.unwrap_or(timeout.max(lease).max(MIN_SETTLE))
     }
 }
 

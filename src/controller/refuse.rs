@@ -8,6 +8,7 @@ use crate::domain::desired::InvalidValue;
 use crate::domain::refusal::{Refusal, Retry, reveal};
 use crate::domain::secret::SecretText;
 use crate::remote::error::{Fault, RemoteError, RetryClass};
+use crate::remote::gate::Closed;
 
 /// Why a step can't go on.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ impl From<InvalidValue> for Refusal {
 pub fn kubernetes(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("the API server answers {} {}", status.code, status.reason),
+        kube::Error::Service(error) if error.is::<Closed>() => Closed.to_string(),
         _ => "the API server can't be reached".into(),
     }
 }

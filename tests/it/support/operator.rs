@@ -101,6 +101,21 @@ impl Operator {
         assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
     }
 
+    /// Waits until it stands still, as SIGSTOP makes it (proc_pid_stat(5)).
+    pub async fn frozen(&self) {
+        let begin = std::time::Instant::now();
+        loop {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+            // The name may hold blanks and brackets.
+            let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+            if state == Some('T') {
+                return;
+            }
+            assert!(begin.elapsed() < DEADLINE, "it is not frozen, but {state:?}; its log:\n{}", self.log());
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
     /// What it exited with, if it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("the operator is our child")
@@ -147,5 +162,10 @@ impl Heard {
 impl Drop for Operator {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            eprintln!("log of an operator:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+        }
     }
 }

@@ -23,7 +23,10 @@
 //! observes in `controller/task_notification` (one GET, when one is due), and [`domain::notification`] decides: what the
 //! spec wants, in what the remote differs, what is said of it. There is no plan, nothing to apply, and nothing to finalize.
 //!
-//! After each write there is a [`controller::fail_point`], where tests end the process.
+//! After each write there is a [`controller::fail_point`], where tests end the process or freeze it.
+//!
+//! Where there are several replicas, [`controller::leader`] says which one works. Each call to a remote asks the
+//! [`remote::gate`] for that, and each write to Kubernetes by way of [`controller::guarded`].
 //!
 //! # The rooms
 //!

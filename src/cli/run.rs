@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::controller::context::LeaseSettings;
 use crate::controller::operator::{self, Asked};
 use crate::domain::pattern::{DEFAULT_ENDPOINTS, UrlPattern};
 use crate::domain::schedule::parse_duration;
@@ -35,8 +36,8 @@ pub struct Options {
     /// Whether created webhooks carry the ownership marker. `off` affects new webhooks only.
     #[arg(long, value_enum, default_value_t = OnOff::On, env = "HOOKWRIGHT_OWNERSHIP_MARKER")]
     ownership_marker: OnOff,
-    /// How long a creation without a clear answer may still take effect; by default the longer of the connection's
-    /// timeout and 30s.
+    /// How long a creation without a clear answer may still take effect; by default the longest of the connection's
+    /// timeout, the lease (with --leader-elect) and 30s.
     #[arg(long, value_name = "DURATION", env = "HOOKWRIGHT_SETTLE_TIME", value_parser = at_least_a_second)]
     settle_time: Option<Duration>,
     /// Namespaces to watch; none = all. With it, no ClusterConnection is served. Repeatable, or with commas between.
@@ -54,6 +55,20 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 64, env = "HOOKWRIGHT_MAX_CONCURRENT",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_concurrent: u16,
+    /// Whether to run with replicas: one works, the others stand by until its Lease is over.
+    #[arg(long, value_name = "BOOL", default_value_t = false, env = "HOOKWRIGHT_LEADER_ELECT", action = ArgAction::Set)]
+    leader_elect: bool,
+    /// Name of the Lease, in the operator's own namespace. All replicas have the same, and no other operator.
+    #[arg(long, value_name = "NAME", default_value = "hookwright", env = "HOOKWRIGHT_LEASE_NAME", value_parser = object_name)]
+    lease_name: String,
+    /// How long the others wait for a leader that gives no sign of life, from 1s to 10m; it renews three times as often. One
+    /// that can't renew for two thirds of it ends.
+    #[arg(long, value_name = "DURATION", default_value = "15s", env = "HOOKWRIGHT_LEASE_DURATION", value_parser = lease_duration)]
+    lease_duration: Duration,
+    /// Whether to watch Secrets (metadata only; needs list and watch). Without, they are read anew by each pass, and a
+    /// changed one reaches the remote at the next resync.
+    #[arg(long, value_name = "BOOL", default_value_t = true, env = "HOOKWRIGHT_SECRETS_WATCH", action = ArgAction::Set)]
+    secrets_watch: bool,
     /// Address of /healthz, /readyz and /metrics; port 0 takes any.
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080", env = "HOOKWRIGHT_HTTP_ADDR")]
     http_addr: SocketAddr,
@@ -64,6 +79,9 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "HOOKWRIGHT_LOG_FORMAT", action = ArgAction::Set)]
     log_format: LogFormat,
 }
+
+/// Longest lease: nobody works for so long after a leader was lost.
+const MAX_LEASE: Duration = Duration::from_mins(10);
 
 /// A switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -82,6 +100,24 @@ fn default_endpoints() -> Vec<UrlPattern> {
 fn at_least_a_second(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text).ok_or("not a duration; write for example 30s, 10m or 1h30m")?;
     if duration < Duration::from_secs(1) { Err("at least 1s is needed".into()) } else { Ok(duration) }
+}
+
+fn lease_duration(text: &str) -> Result<Duration, String> {
+    let duration = at_least_a_second(text)?;
+    if duration > MAX_LEASE { Err("at most 10m is possible".into()) } else { Ok(duration) }
+}
+
+/// A DNS subdomain (RFC 1123), as names of most objects are.
+fn object_name(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    let edges = [text.chars().next(), text.chars().last()];
+    let good_edges = edges.iter().flatten().all(char::is_ascii_alphanumeric);
+    if (1..=253).contains(&text.len()) && text.chars().all(allowed) && good_edges {
+        Ok(text.to_owned())
+    } else {
+        Err("1 to 253 lower-case letters, digits, dashes and dots are possible, with a letter or digit at both ends"
+            .into())
+    }
 }
 
 fn cluster_id(text: &str) -> Result<String, String> {
@@ -115,20 +151,27 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     telemetry::init(options.log_format)?;
     // Reads FAILPOINTS, in tests only; they are set until this is dropped.
     let _fail_points = fail::has_failpoints().then(fail::FailScenario::setup);
+    let lease = LeaseSettings { name: options.lease_name, duration: options.lease_duration };
     let asked = Asked {
         endpoints: options.allowed_endpoints,
         receivers: options.allowed_receivers,
         cluster: options.cluster_id,
         marking: options.ownership_marker == OnOff::On,
         settle: options.settle_time,
+        lease: options.leader_elect.then_some(lease),
         watch_namespaces: distinct(options.watch_namespaces),
         namespace: options.namespace,
         resync: options.resync_interval,
         max_concurrent: options.max_concurrent,
         http_addr: options.http_addr,
         stalled_after: options.stalled_after.unwrap_or(STALLED_AFTER),
+        secrets_watch: options.secrets_watch,
     };
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(operator::operate(asked))
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(operator::operate(asked));
+    // Not waiting for what blocks: a look-up of a host name may take longer than a stop is allowed to.
+    runtime.shutdown_background();
+    ended
 }
 
 #[cfg(test)]
@@ -156,6 +199,12 @@ mod tests {
         assert!(error(&["--resync-interval", "ten"]).contains("30s, 10m or 1h30m"));
         assert!(error(&["--allowed-endpoint", "https://a/b"]).contains("[scheme://]host[:port]"));
         assert!(error(&["--cluster-id", "a b"]).contains("letters, digits"));
+        assert!(error(&["--lease-duration", "500ms"]).contains("30s, 10m or 1h30m"));
+        assert!(error(&["--lease-duration", "11m"]).contains("at most 10m"));
+        for bad in ["", "-a", "a.", "A", "a_b"] {
+            assert!(error(&[&format!("--lease-name={bad}")]).contains("lower-case letters"), "{bad:?}");
+        }
+        assert!(error(&["--leader-elect", "maybe"]).contains("true, false"));
     }
     #[test]
     fn namespaces_are_names_and_each_is_watched_once() {

@@ -117,6 +117,8 @@ async fn pass<K: ConnectionObject>(context: &Arc<Context>, object: &K, key: &Con
     Ok(match retry {
         Some(Retry::Backoff) => Action::requeue(backoff(4, key)),
         Some(Retry::After(delay)) => Action::requeue(delay),
+        // Nobody tells of a changed Secret then.
+        Some(Retry::OnChange) | None if !context.settings.secrets_watch => Action::requeue(context.settings.resync),
         Some(Retry::OnChange) | None => Action::await_change(),
     })
 }

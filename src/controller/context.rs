@@ -27,8 +27,10 @@ pub struct Settings {
     pub cluster: ClusterId,
     /// `--ownership-marker`.
     pub marking: bool,
-    /// `--settle-time`; without it, the longer of the connection's timeout and [`MIN_SETTLE`].
+    /// `--settle-time`; without it, the longest of the connection's timeout, the lease and [`MIN_SETTLE`].
     pub settle: Option<Duration>,
+    /// `--leader-elect`.
+    pub lease: Option<LeaseSettings>,
     /// `--resync-interval`.
     pub resync: Duration,
     /// `--allowed-endpoint`.
@@ -41,6 +43,17 @@ pub struct Settings {
     pub watch_namespaces: Vec<String>,
     /// `--max-concurrent`.
     pub max_concurrent: u16,
+    /// `--secrets-watch`.
+    pub secrets_watch: bool,
+}
+
+/// The Lease that says which replica works.
+#[derive(Clone, Debug)]
+pub struct LeaseSettings {
+    /// `--lease-name`.
+    pub name: String,
+    /// `--lease-duration`, whole seconds.
+    pub duration: Duration,
 }
 
 /// Shortest default of `--settle-time`.
@@ -50,7 +63,8 @@ impl Settings {
     /// How long a creation through a connection with this timeout may still take effect.
     #[must_use]
     pub fn settle_for(&self, timeout: Duration) -> Duration {
-        self.settle.unwrap_or(timeout.max(MIN_SETTLE))
+        let lease = self.lease.as_ref().map_or(Duration::ZERO, |lease| lease.duration);
+        self.settle.unwrap_or(timeout.max(lease).max(MIN_SETTLE))
     }
 }
 
@@ -130,6 +144,8 @@ mod tests {
             cluster: ClusterId("c".into()),
             marking: true,
             settle,
+            lease: None,
+            secrets_watch: true,
             resync: Duration::from_secs(600),
             endpoints: vec![],
             receivers: vec![],
@@ -140,11 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn a_creation_settles_within_the_longer_of_timeout_and_half_a_minute_unless_told_otherwise() {
+    fn a_creation_settles_within_the_longest_of_timeout_lease_and_half_a_minute_unless_told_otherwise() {
         let settles = |settle, timeout| settings(settle).settle_for(Duration::from_secs(timeout));
         assert_eq!(settles(None, 5), MIN_SETTLE);
         assert_eq!(settles(None, 300), Duration::from_secs(300));
         let told = Duration::from_secs(2);
         assert_eq!(settles(Some(told), 300), told);
+        let lease = Some(LeaseSettings { name: "l".into(), duration: Duration::from_secs(60) });
+        let led = Settings { lease, ..settings(None) };
+        assert_eq!(led.settle_for(Duration::from_secs(5)), Duration::from_secs(60));
     }
 }

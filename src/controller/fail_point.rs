@@ -1,5 +1,5 @@
-//! Places right after each write at which a test has the process die, as a SIGKILL would end it. They are code only where
-//! the `fail` crate's feature `failpoints` is on, and nothing but tests switches it on.
+//! Places right after each write at which a test has the process die, as a SIGKILL would end it, or freeze, as a SIGSTOP
+//! does. They are code only where the `fail` crate's feature `failpoints` is on, and nothing but tests switches it on.
 
 macro_rules! fail_points {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
@@ -45,10 +45,13 @@ fail_points! {
     ConnectionStatus = "connection-status",
     /// The operator's own namespace.
     Namespace = "namespace",
+    /// The Lease: taken, renewed or given up.
+    Lease = "lease",
 }
 
 impl FailPoint {
-    /// Awaits the write. Once it was taken, the process dies if `FAILPOINTS` says so: without destructors, without drain.
+    /// Awaits the write. Once it was taken, the process dies if `FAILPOINTS` says `return`: without destructors, without drain.
+    /// With `return(freeze)` it stops until somebody sends SIGCONT, and goes on.
     ///
     /// # Errors
     /// The write's own.
@@ -59,7 +62,13 @@ impl FailPoint {
     }
 
     fn reached(self) {
-        fail::fail_point!(self.name(), |_| {
+        fail::fail_point!(self.name(), |how: Option<String>| {
+            if how.as_deref() == Some("freeze") {
+                tracing::error!("fail point {}: this process freezes here", self.name());
+                // Whether that worked shows the test, which waits for it.
+                let _ = std::process::Command::new("kill").args(["-STOP", &std::process::id().to_string()]).status();
+                return;
+            }
             tracing::error!("fail point {}: this process ends here", self.name());
             std::process::abort()
         });

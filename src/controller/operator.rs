@@ -1,9 +1,11 @@
 //! The operator from start to stop: puts the rooms together, waits for what must be there, and drains at the end.
 
+mod lead;
 mod start;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,21 +15,25 @@ use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::api::{ListParams, PostParams};
 use kube::core::{NamespaceResourceScope, PartialObjectMeta};
-use kube::runtime::events::Reporter;
-use kube::{Api, Client, CustomResourceExt, Resource, ResourceExt};
+use kube::runtime::events::{EventType, Reporter};
+use kube::{Api, Client, Config, CustomResourceExt, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use self::lead::lead;
 use self::start::{Notifications, Webhooks, start_connections, start_objects};
 use super::clock::Clock;
 use super::connections::Connections;
-use super::context::{Context, Settings, Triggers};
+use super::context::{Context, LeaseSettings, Settings, Triggers};
 use super::events::Events;
 use super::fail_point::FailPoint;
+use super::guarded::guarded;
 use super::index::{ConnectionKey, Index};
+use super::leader::{Election, RELEASE};
 use super::namespaces::follow_namespaces;
 use super::project_webhook::ProjectWebhookKind;
+use super::publish::event_on;
 use super::refuse::kubernetes;
 use super::snapshot::{KEPT, Snapshots};
 use super::sources::{SourceKind, Sources};
@@ -41,7 +47,7 @@ use crate::domain::marker::ClusterId;
 use crate::domain::pattern::UrlPattern;
 use crate::ops::metrics::Metrics;
 use crate::ops::server::{Health, Server};
-use crate::remote::gate::{Open, cut};
+use crate::remote::gate::{Gate, Open, cut};
 
 /// What was asked for on the command line.
 #[derive(Debug)]
@@ -56,6 +62,8 @@ pub struct Asked {
     pub marking: bool,
     /// `--settle-time`.
     pub settle: Option<Duration>,
+    /// `--leader-elect`, `--lease-name` and `--lease-duration`.
+    pub lease: Option<LeaseSettings>,
     /// `--watch-namespace`.
     pub watch_namespaces: Vec<String>,
     /// `--namespace`.
@@ -68,11 +76,13 @@ pub struct Asked {
     pub http_addr: SocketAddr,
     /// `--stalled-after`.
     pub stalled_after: Duration,
+    /// `--secrets-watch`.
+    pub secrets_watch: bool,
 }
 
 /// How long passes under way may go on after a signal, before their calls are cut.
-const DRAIN: Duration = Duration::from_secs(8);
-/// How long they may take to end after that; together less than the 10 seconds that are promised.
+const DRAIN: Duration = Duration::from_millis(7500);
+/// How long they may take to end after that; together with [`RELEASE`] less than the 10 seconds that are promised.
 const CUT: Duration = Duration::from_millis(1500);
 /// How often what is missing at the start is looked for.
 const RETRY: Duration = Duration::from_secs(1);
@@ -82,7 +92,7 @@ const POD_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/names
 /// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// It can't start.
+/// It can't start, or it led and does not lead any more.
 pub async fn operate(asked: Asked) -> anyhow::Result<()> {
     let (stopping, stop) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
@@ -116,7 +126,7 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 /// `work` ends by itself once it is under way; this bounds the whole drain.
 async fn stopped_before_work(stop: watch::Receiver<bool>) {
     stopped(stop).await;
-    tokio::time::sleep(DRAIN + CUT).await;
+    tokio::time::sleep(DRAIN + CUT + RELEASE).await;
 }
 
 async fn work(
@@ -126,7 +136,9 @@ async fn work(
     stop: watch::Receiver<bool>,
     starting: crate::ops::server::NotReady,
 ) -> anyhow::Result<()> {
-    let client = Client::try_default().await.context("no cluster: run in a pod, or set KUBECONFIG")?;
+    let config = Config::infer().await.map_err(kube::Error::InferConfig);
+    let config = config.context("no cluster: run in a pod, or set KUBECONFIG")?;
+    let client = Client::try_from(config.clone()).context("no cluster: run in a pod, or set KUBECONFIG")?;
     let settings = tokio::select! {
         settings = settings(&client, asked) => settings?,
         () = stopped(stop.clone()) => return Ok(()),
@@ -136,8 +148,7 @@ async fn work(
         () = stopped(stop.clone()) => return Ok(()),
     }
     drop(starting);
-    serve(client, settings, health, metrics, stop).await;
-    Ok(())
+    lead(config, client, settings, health, metrics, stop).await
 }
 
 async fn settings(client: &Client, asked: Asked) -> anyhow::Result<Settings> {
@@ -158,12 +169,14 @@ async fn settings(client: &Client, asked: Asked) -> anyhow::Result<Settings> {
         cluster: ClusterId(cluster),
         marking: asked.marking,
         settle: asked.settle,
+        lease: asked.lease,
         resync: asked.resync,
         endpoints: asked.endpoints,
         receivers: asked.receivers,
         namespace,
         watch_namespaces: asked.watch_namespaces,
         max_concurrent: asked.max_concurrent,
+        secrets_watch: asked.secrets_watch,
     })
 }
 
@@ -242,8 +255,17 @@ where
     }
 }
 
-/// Everything at work, until `stop` and the drain after it.
-async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<Metrics>, stop: watch::Receiver<bool>) {
+/// Everything at work, until `stop` and the drain after it. Tells whether all of it has ended.
+async fn serve(
+    config: Config,
+    settings: Settings,
+    health: Health,
+    metrics: Arc<Metrics>,
+    election: Option<&Election>,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<bool> {
+    let gate: Arc<dyn Gate> = election.map_or(Arc::new(Open), Election::gate);
+    let client = guarded(config, Arc::clone(&gate))?;
     let scopes: Vec<Option<String>> = if settings.watch_namespaces.is_empty() {
         vec![None]
     } else {
@@ -272,7 +294,7 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
             connections.iter().map(|watch| watch.store.clone()).collect(),
             cluster.as_ref().map(|watch| watch.store.clone()),
             cut,
-            Arc::new(Open),
+            gate,
         ),
         clock: Clock::start(),
         snapshots: Snapshots::default(),
@@ -286,6 +308,10 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
         settings,
         client,
     });
+    if let Some(election) = election {
+        let note = format!("{} leads", election.me());
+        event_on(&context, &election.reference(), EventType::Normal, "LeaderElection", note).await;
+    }
     watch_sources(&context, &scopes);
     if context.connections.cluster.is_some() {
         tokio::spawn(follow_namespaces(Arc::clone(&context)));
@@ -317,14 +343,15 @@ async fn serve(client: Client, settings: Settings, health: Health, metrics: Arc<
     let events = context.events.clone();
     let mut drained = Box::pin(join_all(running).then(|_| async move { events.flush().await }));
     tokio::select! {
-        _ = &mut drained => return,
+        _ = &mut drained => return Ok(true),
         () = stopped(stop) => {}
     }
-    if tokio::time::timeout(DRAIN, &mut drained).await.is_err() {
-        tracing::warn!("passes are still under way; cutting their calls");
-        cut_handle.cut();
-        let _ = tokio::time::timeout(CUT, drained).await;
+    if tokio::time::timeout(DRAIN, &mut drained).await.is_ok() {
+        return Ok(true);
     }
+    tracing::warn!("passes are still under way; cutting their calls");
+    cut_handle.cut();
+    Ok(tokio::time::timeout(CUT, drained).await.is_ok())
 }
 
 /// Gives memory back that nobody needs at rest.
@@ -335,22 +362,31 @@ async fn sweep(context: Arc<Context>) {
     }
 }
 
-/// One watch of metadata per scope and kind. Nothing is kept until all of them see every change.
+/// One watch of metadata per scope and kind; of Secrets only where that is wanted.
 fn watch_sources(context: &Arc<Context>, scopes: &[Option<String>]) {
-    let lists = Arc::new(std::sync::atomic::AtomicUsize::new(scopes.len() * 2));
+    if context.settings.secrets_watch {
+        watch_kind::<Secret>(context, SourceKind::Secret, scopes);
+    }
+    watch_kind::<ConfigMap>(context, SourceKind::ConfigMap, scopes);
+}
+
+/// Nothing is kept until the watches of all scopes see every change.
+fn watch_kind<S>(context: &Arc<Context>, kind: SourceKind, scopes: &[Option<String>])
+where
+    S: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + std::fmt::Debug + Send + Sync + 'static,
+{
+    let lists = Arc::new(AtomicUsize::new(scopes.len()));
     for scope in scopes {
-        let ready = || {
+        let ready = {
             let (context, lists) = (Arc::clone(context), Arc::clone(&lists));
             move || {
-                if lists.fetch_sub(1, std::sync::atomic::Ordering::AcqRel) == 1 {
-                    context.sources.watched();
+                if lists.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    context.sources.watched(kind);
                 }
             }
         };
-        let secrets: Api<PartialObjectMeta<Secret>> = scoped(&context.client, scope.as_deref());
-        tokio::spawn(follow_sources(Arc::clone(context), SourceKind::Secret, scope.clone(), secrets, ready()));
-        let maps: Api<PartialObjectMeta<ConfigMap>> = scoped(&context.client, scope.as_deref());
-        tokio::spawn(follow_sources(Arc::clone(context), SourceKind::ConfigMap, scope.clone(), maps, ready()));
+        let api: Api<PartialObjectMeta<S>> = scoped(&context.client, scope.as_deref());
+        tokio::spawn(follow_sources(Arc::clone(context), kind, scope.clone(), api, ready));
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::notification::InvalidChannel;
 use crate::domain::refusal::{Refusal, Retry, reveal};
 use crate::domain::secret::SecretText;
 use crate::remote::error::{Fault, RemoteCode, RemoteError, RetryClass};
+use crate::remote::gate::Closed;
 
 /// Why a step can't go on.
 #[derive(Debug)]
@@ -56,6 +57,7 @@ impl From<InvalidChannel> for Refusal {
 pub fn kubernetes(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("the API server answers {} {}", status.code, status.reason),
+        kube::Error::Service(error) if error.is::<Closed>() => Closed.to_string(),
         _ => "the API server can't be reached".into(),
     }
 }

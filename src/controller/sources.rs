@@ -66,7 +66,8 @@ impl Source {
 pub struct Sources {
     client: Client,
     /// Whether changes are seen by a watch. Without one nothing may be kept.
-    watched: AtomicBool,
+    secrets_watched: AtomicBool,
+    maps_watched: AtomicBool,
     /// Counts changes seen; a read that a change overtook is not kept.
     changes: AtomicU64,
     cache: Mutex<HashMap<SourceKey, Arc<Source>>>,
@@ -79,16 +80,24 @@ impl Sources {
     pub fn new(client: Client) -> Self {
         Self {
             client,
-            watched: AtomicBool::new(false),
+            secrets_watched: AtomicBool::new(false),
+            maps_watched: AtomicBool::new(false),
             changes: AtomicU64::new(0),
             cache: Mutex::default(),
             users: Mutex::default(),
         }
     }
 
-    /// From now on a watch reports every change.
-    pub fn watched(&self) {
-        self.watched.store(true, Ordering::Release);
+    /// From now on a watch reports every change of this kind.
+    pub fn watched(&self, kind: SourceKind) {
+        self.is_watched(kind).store(true, Ordering::Release);
+    }
+
+    fn is_watched(&self, kind: SourceKind) -> &AtomicBool {
+        match kind {
+            SourceKind::Secret => &self.secrets_watched,
+            SourceKind::ConfigMap => &self.maps_watched,
+        }
     }
 
     /// Reads a source for a user, who is told when it changes. `None` if it does not exist.
@@ -102,7 +111,7 @@ impl Sources {
         }
         let changes_before = self.changes.load(Ordering::Acquire);
         let Some(source) = self.fetch(key).await?.map(Arc::new) else { return Ok(None) };
-        if self.watched.load(Ordering::Acquire) {
+        if self.is_watched(key.kind).load(Ordering::Acquire) {
             let mut cache = lock(&self.cache);
             if self.changes.load(Ordering::Acquire) == changes_before {
                 cache.insert(key.clone(), Arc::clone(&source));

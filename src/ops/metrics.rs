@@ -150,6 +150,7 @@ pub struct Metrics {
     duplicates_removed: Family<OfKind, Counter>,
     resync_lag: Histograms<OfKind>,
     resync_stretch: Family<OfKind, Gauge<f64, AtomicU64>>,
+    leader: Gauge,
 }
 
 impl Default for Metrics {
@@ -185,6 +186,7 @@ impl Metrics {
             duplicates_removed: Family::default(),
             resync_lag: Family::new_with_constructor(wait_buckets),
             resync_stretch: Family::default(),
+            leader: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -204,6 +206,7 @@ impl Metrics {
             duplicates_removed,
             resync_lag,
             resync_stretch,
+            leader,
         } = self;
         registry.register("remote_calls", "Calls to a remote, by how they ended", remote_calls.clone());
         let seconds = || Unit::Seconds;
@@ -229,6 +232,7 @@ impl Metrics {
         registry.register_with_unit("resync_lag", help, seconds(), resync_lag.clone());
         let help = "How many times longer than wanted the last resync interval was, because the rate of its connection allows no more";
         registry.register("resync_stretch", help, resync_stretch.clone());
+        registry.register("leader", "Whether this process is the one that works: 1 or 0", leader.clone());
         let build = Info::new(OfBuild { version: env!("CARGO_PKG_VERSION") });
         registry.register("build", "The version of this operator", build);
     }
@@ -291,6 +295,11 @@ impl Metrics {
         self.resync_stretch.get_or_create(&OfKind { kind: kind.as_str() }).set(ratio);
     }
 
+    /// Whether this process is at work; without leader election it always is.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(leads.into());
+    }
+
     /// Everything as OpenMetrics text.
     #[must_use]
     pub fn encode(&self) -> String {
@@ -318,6 +327,7 @@ mod tests {
         metrics.orphaned(Kind::ProjectWebhook);
         metrics.duplicate_removed(Kind::ProjectWebhook);
         metrics.resync_lag(Kind::ProjectWebhook, Duration::from_secs(2));
+        metrics.leads(true);
         let text = metrics.encode();
         for line in [
             r#"hookwright_remote_calls_total{provider="app-maker",method="list",status_class="429"} 1"#,
@@ -330,6 +340,7 @@ mod tests {
             r#"hookwright_orphans_total{kind="ProjectWebhook"} 1"#,
             r#"hookwright_duplicates_removed_total{kind="ProjectWebhook"} 1"#,
             r#"hookwright_resync_lag_seconds_sum{kind="ProjectWebhook"} 2.0"#,
+            "hookwright_leader 1",
             concat!("hookwright_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\nis not in\n{text}");

@@ -40,6 +40,8 @@ struct Notes {
     waiting: BTreeMap<u64, String>,
     passes: BTreeMap<u64, (String, Instant)>,
     last_end: Option<Instant>,
+    /// The replica that is at work in place of this one.
+    leader: Option<String>,
 }
 
 impl Health {
@@ -58,6 +60,11 @@ impl Health {
         let number = notes.number();
         notes.waiting.insert(number, reason.into());
         NotReady { health: self.clone(), number }
+    }
+
+    /// Another replica is at work, and this one is ready to take over; `None`: it is at work itself.
+    pub fn standing_by(&self, leader: Option<&str>) {
+        self.notes().leader = leader.map(str::to_owned);
     }
 
     /// A pass over this object has begun; it ends when the answer is dropped.
@@ -174,11 +181,13 @@ impl Server {
 }
 
 async fn healthz(State(sources): State<Sources>) -> impl IntoResponse {
-    verdict("these passes have stalled:", &sources.health.stalled())
+    verdict("ok", "these passes have stalled:", &sources.health.stalled())
 }
 
 async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
-    verdict("not ready:", &sources.health.waiting_for())
+    let leader = sources.health.notes().leader.clone();
+    let good = leader.map_or_else(|| "ok".into(), |leader| format!("ok, standing by: {leader} leads"));
+    verdict(&good, "not ready:", &sources.health.waiting_for())
 }
 
 async fn encode(State(sources): State<Sources>) -> impl IntoResponse {
@@ -186,9 +195,9 @@ async fn encode(State(sources): State<Sources>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, content_type)], sources.metrics.encode())
 }
 
-fn verdict(heading: &str, reasons: &[String]) -> (StatusCode, String) {
+fn verdict(good: &str, heading: &str, reasons: &[String]) -> (StatusCode, String) {
     if reasons.is_empty() {
-        return (StatusCode::OK, "ok\n".to_owned());
+        return (StatusCode::OK, format!("{good}\n"));
     }
     let mut text = format!("{heading}\n");
     // Writing to a String can't fail.

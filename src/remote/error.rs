@@ -172,7 +172,7 @@ pub enum Fault {
     Body(BodyFault),
     /// Nothing was sent: this process is stopping, or does not lead any more.
     Draining,
-    /// Cut under way, because this process is stopping.
+    /// Cut under way, because this process is stopping, or is not sure any more that it leads.
     Cut,
 }
 
@@ -303,7 +303,7 @@ impl fmt::Display for RemoteError {
             Fault::Server { status, .. } => write!(f, "{call} failed: the remote answers {status}"),
             Fault::Body(fault) => write!(f, "{call} failed: the body of the answer {fault}"),
             Fault::Draining => write!(f, "{call} was not sent: this operator is stopping, or another one leads"),
-            Fault::Cut => write!(f, "{call} was cut: this operator is stopping"),
+            Fault::Cut => write!(f, "{call} was cut: this operator is stopping, or another one leads"),
         }
     }
 }

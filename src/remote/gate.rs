@@ -1,5 +1,8 @@
 //! Whether calls may still be made, and what ends those under way.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -11,12 +14,12 @@ pub struct Closed;
 
 /// Asked right before each call is sent.
 pub trait Gate: Send + Sync {
-    /// Whether a call may be sent now, and when it has to have ended: an answer that comes later could overlap with
-    /// the calls of the next leader.
+    /// Whether a call may be sent now, and when it has to have ended: one that goes on for longer could overlap with the
+    /// calls of the next leader.
     ///
     /// # Errors
     /// No call may be sent.
-    fn may_call(&self) -> Result<Option<Instant>, Closed>;
+    fn may_call(&self) -> Result<Option<Deadline>, Closed>;
 }
 
 /// The gate of a process that has nobody beside it.
@@ -24,8 +27,61 @@ pub trait Gate: Send + Sync {
 pub struct Open;
 
 impl Gate for Open {
-    fn may_call(&self) -> Result<Option<Instant>, Closed> {
+    fn may_call(&self) -> Result<Option<Deadline>, Closed> {
         Ok(None)
+    }
+}
+
+/// When calls have to have ended. It moves on whenever the lease is renewed, so that a call may take longer than one lease,
+/// and yet ends before the lease would.
+#[derive(Clone, Debug)]
+pub struct Deadline(watch::Receiver<Instant>);
+
+/// The end that moves a [`Deadline`].
+#[derive(Debug)]
+pub struct DeadlineHandle(watch::Sender<Instant>);
+
+impl DeadlineHandle {
+    /// From now on calls have to have ended by then.
+    pub fn move_to(&self, end: Instant) {
+        self.0.send_replace(end);
+    }
+}
+
+impl Deadline {
+    /// A deadline, and what moves it. Once the handle is dropped, it stays where it is.
+    #[must_use]
+    pub fn at(end: Instant) -> (DeadlineHandle, Self) {
+        let (sender, receiver) = watch::channel(end);
+        (DeadlineHandle(sender), Self(receiver))
+    }
+
+    /// Whether it is too late. The clock goes on while a process is stopped (CLOCK_MONOTONIC).
+    #[must_use]
+    pub fn has_passed(&self) -> bool {
+        *self.0.borrow() <= Instant::now()
+    }
+
+    /// Does the work, and gives it up at the deadline. Each step of the work asks the clock first: timers fire some time
+    /// after a frozen process goes on, and the work's next step may be the one that sends.
+    ///
+    /// # Errors
+    /// The deadline has passed.
+    pub async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Closed> {
+        let mut work = pin!(work);
+        let mut step = pin!(poll_fn(|context| {
+            if self.has_passed() { Poll::Ready(Err(Closed)) } else { work.as_mut().poll(context).map(Ok) }
+        }));
+        loop {
+            let end = *self.0.borrow();
+            // At an end that has moved on meanwhile, the step only learns that there is more time.
+            if let Ok(done) = tokio::time::timeout_at(end.into(), &mut step).await {
+                return done;
+            }
+            if self.has_passed() {
+                return Err(Closed);
+            }
+        }
     }
 }
 

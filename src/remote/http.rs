@@ -1,6 +1,6 @@
 //! One HTTP call within its bounds: a total deadline, a bounded body, no redirect, TLS always verified.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, Method, Response, redirect};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::{BodyFault, Call, Fault, NotSent, RemoteError};
-use super::gate::Cut;
+use super::gate::{Cut, Deadline};
 use super::refusal;
 use super::transport;
 
@@ -80,8 +80,8 @@ pub struct Request<'a> {
     pub headers: HeaderMap,
     /// The JSON body.
     pub json: Option<&'a Value>,
-    /// When it has to have ended, if that is before the client's timeout.
-    pub deadline: Option<Instant>,
+    /// When it has to have ended, should that come before the client's timeout.
+    pub deadline: Option<Deadline>,
     /// What ends it at once.
     pub cut: &'a Cut,
 }
@@ -136,12 +136,10 @@ impl HttpClient {
 
     async fn exchange(&self, request: Request<'_>) -> Result<Reply, Fault> {
         let Request { call, url, headers, json, deadline, cut } = request;
-        let now = Instant::now();
-        if cut.is_cut() || deadline.is_some_and(|deadline| deadline <= now) {
+        if cut.is_cut() || deadline.as_ref().is_some_and(Deadline::has_passed) {
             return Err(Fault::Draining);
         }
-        let end = deadline.map_or(now + self.timeout, |deadline| deadline.min(now + self.timeout));
-        let limits = Limits { end: end.into(), cut };
+        let limits = Limits { end: tokio::time::Instant::now() + self.timeout, deadline: deadline.as_ref(), cut };
 
         let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| Fault::NotSent(NotSent::Internal))?;
         let mut builder = self.client.request(method, url).headers(headers);
@@ -164,15 +162,22 @@ impl HttpClient {
 /// What every wait of one call is held against.
 struct Limits<'a> {
     end: tokio::time::Instant,
+    deadline: Option<&'a Deadline>,
     cut: &'a Cut,
 }
 
 impl Limits<'_> {
     async fn within<T>(&self, work: impl Future<Output = T>) -> Result<T, Fault> {
+        let bounded = async {
+            match self.deadline {
+                Some(deadline) => deadline.bound(work).await.map_err(|_| Fault::Cut),
+                None => Ok(work.await),
+            }
+        };
         tokio::select! {
             biased;
             () = self.cut.wait() => Err(Fault::Cut),
-            result = tokio::time::timeout_at(self.end, work) => result.map_err(|_| Fault::Timeout),
+            result = tokio::time::timeout_at(self.end, bounded) => result.unwrap_or(Err(Fault::Timeout)),
         }
     }
 }

@@ -32,6 +32,7 @@ journeys! {
     a_creation_behind_masked_values_survives_it => CreationMasked,
     a_creation_beside_a_lookalike_behind_masked_values_survives_it => CreationBesideLookalike,
     a_creation_without_marker_survives_it => CreationUnmarked,
+    a_creation_by_an_elected_leader_survives_it => CreationElected,
     a_changed_spec_survives_it => Update,
     a_rotated_secret_survives_it => Rotation,
     a_correction_of_drift_survives_it => Drift,
@@ -105,11 +106,11 @@ async fn writes_nothing_else(journey: Journey) {
 }
 
 /// Dies after one more of these writes than were named. How many statuses and Events there are depends on what else is
-/// seen in between, and the connection may have been held before.
+/// seen in between, the connection may have been held before, and a Lease is renewed as time goes by.
 fn unnamed(journey: Journey, point: FailPoint) -> Option<String> {
-    use FailPoint::{ConnectionHold, ConnectionStatus, Event, Status};
+    use FailPoint::{ConnectionHold, ConnectionStatus, Event, Lease, Status};
     let named = journey.writes().iter().find(|writes| writes.point == point).map_or(0, |writes| writes.times);
-    (![ConnectionHold, ConnectionStatus, Event, Status].contains(&point)).then(|| die_after(point, named + 1))
+    (![ConnectionHold, ConnectionStatus, Event, Lease, Status].contains(&point)).then(|| die_after(point, named + 1))
 }
 
 /// In the words of the `fail` crate.

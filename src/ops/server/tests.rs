@@ -41,6 +41,17 @@ async fn readyz_gives_every_reason_until_it_is_gone() {
 }
 
 #[tokio::test]
+async fn a_standby_is_ready_and_says_who_leads() {
+    let health = Health::new(FAR);
+    let (url, _stop, _serving) = started(&health).await;
+    health.standing_by(Some("hookwright-0"));
+    assert_eq!(get(&format!("{url}/readyz")).await, (200, "ok, standing by: hookwright-0 leads\n".into()));
+    assert_eq!(get(&format!("{url}/healthz")).await, (200, "ok\n".into()));
+    health.standing_by(None);
+    assert_eq!(get(&format!("{url}/readyz")).await, (200, "ok\n".into()));
+}
+
+#[tokio::test]
 async fn metrics_are_served_as_open_metrics() {
     let (url, _stop, _serving) = started(&Health::new(FAR)).await;
     let reply = reply(&format!("{url}/metrics")).await;
@@ -89,9 +100,9 @@ fn a_pass_may_wait_as_long_as_a_remote_can_make_it_wait() {
 
 #[test]
 fn a_verdict_is_ok_or_lists_its_reasons_up_to_a_bound() {
-    assert_eq!(verdict("h:", &[]), (StatusCode::OK, "ok\n".into()));
+    assert_eq!(verdict("ok", "h:", &[]), (StatusCode::OK, "ok\n".into()));
     let many: Vec<_> = (0..25).map(|n| format!("reason {n}")).collect();
-    let (status, text) = verdict("h:", &many);
+    let (status, text) = verdict("ok", "h:", &many);
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(text.starts_with("h:\n- reason 0\n") && text.ends_with("- reason 19\n- and 5 more\n"), "{text}");
 }

@@ -29,6 +29,8 @@ pub enum Journey {
     CreationBesideLookalike,
     /// No marker at all.
     CreationUnmarked,
+    /// By an operator that has to win a Lease first.
+    CreationElected,
     /// The spec changes.
     Update,
     /// A Secret changes.
@@ -95,6 +97,7 @@ impl Journey {
             Self::CreationMasked | Self::CreationBesideLookalike | Self::CreationUnmarked => {
                 vec![again(Hold), once(Create), again(Status)]
             }
+            Self::CreationElected => vec![again(Lease), once(Hold), once(Create), once(Status)],
             Self::Update | Self::Rotation | Self::Drift => vec![again(Update), again(Status), again(Event)],
             Self::Adoption => vec![once(Hold), again(Update), again(Status)],
             Self::AdoptionOfEqual => vec![once(Hold), again(Status)],
@@ -117,6 +120,8 @@ impl Journey {
         match self {
             Self::Creation => setup.flag("--namespace", &crate::support::random("it-own")),
             Self::CreationUnmarked => setup.flag("--ownership-marker", "off"),
+            // The next one has to wait for the end of the lease of the one that died.
+            Self::CreationElected => setup.flag("--leader-elect", "true").flag("--lease-duration", "5s"),
             _ => setup,
         }
     }
@@ -141,7 +146,7 @@ impl Journey {
     pub async fn before(self, world: &mut World) -> Vec<Webhook> {
         world.behave(self.behaviour());
         match self {
-            Self::Creation | Self::CreationMasked | Self::CreationUnmarked => vec![],
+            Self::Creation | Self::CreationMasked | Self::CreationUnmarked | Self::CreationElected => vec![],
             Self::CreationBesideLookalike => vec![world.console_create(lookalike())],
             Self::Adoption => {
                 world.console_create(lookalike().header("X-Surplus", "1"));
@@ -201,7 +206,9 @@ impl Journey {
                 spec["deletionPolicy"] = json!("Orphan");
                 spec
             }
-            Self::Creation | Self::CreationMasked | Self::CreationUnmarked | Self::Update => value(round),
+            Self::Creation | Self::CreationMasked | Self::CreationUnmarked | Self::CreationElected | Self::Update => {
+                value(round)
+            }
             _ => value(1),
         }
     }

@@ -1,6 +1,7 @@
 //! What every test stands on.
 #![allow(unused_imports, reason = "one door to the whole room, whatever the tests of the day need of it")]
 
+pub mod account;
 mod calls;
 mod check;
 mod cluster;

@@ -89,16 +89,6 @@ impl Operator {
         }
     }
 
-    /// Waits until it has logged this.
-    pub async fn wait_logged(&self, text: &str) {
-        let logged = async {
-            while !self.log().contains(text) {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(DEADLINE, logged).await.unwrap_or_else(|_| panic!("{text:?} is not in\n{}", self.log()));
-    }
-
     /// SIGTERM, and what it exits with.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.signal("-TERM");
@@ -109,6 +99,21 @@ impl Operator {
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+    }
+
+    /// Waits until it stands still, as SIGSTOP makes it (proc_pid_stat(5)).
+    pub async fn frozen(&self) {
+        let begin = std::time::Instant::now();
+        loop {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+            // The name may hold blanks and brackets.
+            let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+            if state == Some('T') {
+                return;
+            }
+            assert!(begin.elapsed() < DEADLINE, "it is not frozen, but {state:?}; its log:\n{}", self.log());
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
     }
 
     /// What it exited with, if it has ended.
@@ -159,5 +164,10 @@ impl Heard {
 impl Drop for Operator {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            eprintln!("log of an operator:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+        }
     }
 }

@@ -12,7 +12,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
-use super::World;
+use super::{Operator, World};
 
 /// How long anything may take. Nothing is asserted about time; this only turns a test that hangs into one that fails.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -133,15 +133,7 @@ impl World {
 
     /// Waits until the operator's server answers as wanted, by code and text, and returns the text.
     pub async fn wait_served(&self, path: &str, what: &str, is_so: impl Fn(u16, &str) -> bool) -> String {
-        let begin = std::time::Instant::now();
-        loop {
-            let (code, text) = self.operator().get(path).await;
-            if is_so(code, &text) {
-                return text;
-            }
-            assert!(begin.elapsed() < DEADLINE, "not so in {DEADLINE:?}: {what}; {path}:\n{text}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.operator().wait_served(path, what, is_so).await
     }
 
     /// Waits until a metric whose line contains this has a value.
@@ -154,6 +146,30 @@ impl World {
     pub async fn wait_remote(&self, what: &str, is_so: impl Fn(&simulator::State) -> bool) {
         if let Err(error) = self.sim.wait_until(what, DEADLINE, is_so).await {
             panic!("{error:#}");
+        }
+    }
+}
+
+impl Operator {
+    /// Waits until its server answers as wanted, by code and text, and returns the text.
+    pub async fn wait_served(&self, path: &str, what: &str, is_so: impl Fn(u16, &str) -> bool) -> String {
+        let begin = std::time::Instant::now();
+        loop {
+            let (code, text) = self.get(path).await;
+            if is_so(code, &text) {
+                return text;
+            }
+            assert!(begin.elapsed() < DEADLINE, "not so in {DEADLINE:?}: {what}; {path}:\n{text}\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until it has logged this.
+    pub async fn wait_logged(&self, text: &str) {
+        let begin = std::time::Instant::now();
+        while !self.log().contains(text) {
+            assert!(begin.elapsed() < DEADLINE, "not logged in {DEADLINE:?}: {text}; its log:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 }

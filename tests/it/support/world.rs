@@ -337,15 +337,7 @@ impl World {
 
     /// What happened, for the message of a test that fails.
     fn story(&self) -> String {
-        let log = self.operator.as_ref().map(Operator::log).unwrap_or_default();
-        let tail: Vec<_> = log.lines().rev().take(40).collect();
-        let tail: Vec<_> = tail.into_iter().rev().collect();
-        format!(
-            "calls: {:?}\nremote: {:#?}\nlog of the operator:\n{}",
-            super::rendered(self),
-            self.remote(),
-            tail.join("\n")
-        )
+        format!("calls: {:?}\nremote: {:#?}", super::rendered(self), self.remote())
     }
 }
 

@@ -93,7 +93,8 @@ async fn patch(client: &Client, object: &Value, params: PatchParams) -> Result<D
 
 /// Every object would be taken. The namespaces that they name are made before.
 pub async fn all_accepted(client: &Client, what: &str, objects: &[Value]) {
-    let namespaces: BTreeSet<_> = objects.iter().filter_map(|object| object["metadata"]["namespace"].as_str()).collect();
+    let namespaces: BTreeSet<_> =
+        objects.iter().filter_map(|object| object["metadata"]["namespace"].as_str()).collect();
     for namespace in namespaces {
         make_namespace(client, namespace, json!({})).await;
     }

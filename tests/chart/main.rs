@@ -13,6 +13,7 @@
 //! | `render` | each documented set of values, rendered and taken by the API server |
 //! | `rights` | Roles |
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that unwraps fails, which is what it should do")]
+#![allow(clippy::print_stderr, reason = "a failed test tells what the operator logged")]
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 
 mod alerts;

@@ -144,7 +144,8 @@ async fn what_was_there_before_the_policy_can_still_be_suspended_and_deleted() {
     let mut old = webhook(&shop, &url("https://elsewhere.example.net/"));
     old["metadata"]["finalizers"] = json!(["hookwright.dev/finalizer"]);
     apply(&client, &old).await.unwrap();
-    enforce(&client, &json!([{ "name": "shop", "namespaces": [shop], "hosts": ["hooks.example.com"] }]), &[&shop]).await;
+    enforce(&client, &json!([{ "name": "shop", "namespaces": [shop], "hosts": ["hooks.example.com"] }]), &[&shop])
+        .await;
 
     let api = Api::<ProjectWebhook>::namespaced(client.clone(), &shop);
     let change = |patch: Value| {

@@ -107,6 +107,6 @@ fn nothing_is_granted_that_nobody_thought_of() {
         "watch tasknotifications",
     ];
     assert_eq!(granted(cluster).iter().map(String::as_str).collect::<Vec<_>>(), expected);
-    let expected = ["create leases", "get leases by name", "patch leases by name", "update leases by name"];
+    let expected = ["create leases", "get leases by name", "update leases by name"];
     assert_eq!(granted(own).iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }

@@ -45,13 +45,7 @@ async fn all(steps: &mut Steps, args: &Args) -> Result<()> {
     dirs::with_scratch(async |scratch| on_control_planes(steps, args, &assets, &helm, scratch).await).await
 }
 
-async fn on_control_planes(
-    steps: &mut Steps,
-    args: &Args,
-    assets: &Assets,
-    helm: &Path,
-    scratch: &Path,
-) -> Result<()> {
+async fn on_control_planes(steps: &mut Steps, args: &Args, assets: &Assets, helm: &Path, scratch: &Path) -> Result<()> {
     let (mut shared, mut wide) = steps.run("start control planes", control_plane::for_tests(assets, scratch)).await?;
     let mut command = tests_command(assets, &shared, &wide, scratch, args)?;
     command.env("HOOKWRIGHT_TEST_HELM", helm);

@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_description_goes_to_the_key_below_it() -> Result<()> {
-        let text = "# About all.\na:\n  # -- First line\n  # and second.\n  b: [1]\n  c:\n    # -- Two|three.\n    d: {x: y}\n";
+        let text = "# About all.\na:\n  # -- First line\n  # and second.\n  b: [1]\n  c:\n    # -- Two|three.\n    d: {x: z}\n";
         let row = |path: &str, default: &str, description: &str| Row {
             path: path.into(),
             default: default.into(),
@@ -77,9 +77,9 @@ mod tests {
         };
         assert_eq!(
             rows(text)?,
-            [row("a.b", "[1]", "First line and second."), row("a.c.d", r#"{"x":"y"}"#, "Two|three.")]
+            [row("a.b", "[1]", "First line and second."), row("a.c.d", r#"{"x":"z"}"#, "Two|three.")]
         );
-        assert!(table(text)?.ends_with("| `a.c.d` | `{\"x\":\"y\"}` | Two\\|three. |\n"));
+        assert!(table(text)?.ends_with("| `a.c.d` | `{\"x\":\"z\"}` | Two\\|three. |\n"));
         Ok(())
     }
 

@@ -1,5 +1,5 @@
 {{/*
-What the operator does in every namespace that it serves, and nothing beyond. A test compares this with what it is seen to do.
+What the operator does in every namespace that it serves, and nothing beyond.
 */}}
 {{- define "hookwright.rules" -}}
 # Finalizers, and the intent to create, are patches of the object itself.
@@ -31,7 +31,7 @@ What the operator does in every namespace that it serves, and nothing beyond. A 
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-# Whether a namespace is being deleted, and the labels that a ClusterConnection selects by.
+# Whether a namespace is being deleted, and its labels.
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get]

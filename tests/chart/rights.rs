@@ -99,6 +99,7 @@ fn nothing_is_granted_that_nobody_thought_of() {
         "patch events",
         "patch projectwebhooks",
         "patch projectwebhooks/status",
+        "patch tasknotifications",
         "patch tasknotifications/status",
         "watch clusterconnections",
         "watch configmaps",

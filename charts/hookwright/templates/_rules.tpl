@@ -2,15 +2,13 @@
 What the operator does in every namespace that it serves, and nothing beyond.
 */}}
 {{- define "hookwright.rules" -}}
-# Finalizers, and the intent to create, are patches of the object itself.
+# Finalizers, and the intent to create, are patches of the object itself. A TaskNotification gets no finalizer, but one that
+# somebody copied onto it has to go.
 - apiGroups: [hookwright.dev]
-  resources: [projectwebhooks, connections]
+  resources: [projectwebhooks, tasknotifications, connections]
   verbs: [list, watch, patch]
 - apiGroups: [hookwright.dev]
-  resources: [tasknotifications]
-  verbs: [list, watch]
-- apiGroups: [hookwright.dev]
-  resources: [projectwebhooks/status, connections/status, tasknotifications/status]
+  resources: [projectwebhooks/status, tasknotifications/status, connections/status]
   verbs: [patch]
 # Values are read one by one; list and watch see metadata alone, but Kubernetes has no smaller right for that.
 - apiGroups: [""]

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod check;
 mod crds;
 mod run;
 
@@ -19,6 +20,8 @@ pub struct Cli {
 enum Command {
     /// Runs the operator, in a cluster or with KUBECONFIG.
     Run(Box<run::Options>),
+    /// Asks an operator whether it is well, and fails if it is not.
+    Check(check::Options),
     /// Prints the CustomResourceDefinitions as YAML, or writes them as one file each.
     Crds(crds::Options),
 }
@@ -40,6 +43,7 @@ impl Cli {
     pub fn dispatch(self) -> anyhow::Result<()> {
         match self.command {
             Command::Run(options) => run::run(*options),
+            Command::Check(options) => check::check(&options),
             Command::Crds(options) => crds::crds(&options),
         }
     }

@@ -97,7 +97,7 @@ fn default_endpoints() -> Vec<UrlPattern> {
     DEFAULT_ENDPOINTS.iter().filter_map(|pattern| pattern.parse().ok()).collect()
 }
 
-fn at_least_a_second(text: &str) -> Result<Duration, String> {
+pub(super) fn at_least_a_second(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text).ok_or("not a duration; write for example 30s, 10m or 1h30m")?;
     if duration < Duration::from_secs(1) { Err("at least 1s is needed".into()) } else { Ok(duration) }
 }

@@ -1,10 +1,18 @@
-//! `cargo xtask codegen`: the files that are generated and committed. A test fails when they are stale.
+//! `cargo xtask codegen`: the files that are generated and committed. Tests fail when they are stale.
 
-use anyhow::Result;
+mod chart;
+mod values;
 
-use crate::cargo;
+use anyhow::{Context, Result};
 
-/// Writes `crds/` again from the Rust types.
+use crate::{cargo, dirs};
+
+/// Writes `crds/` again from the Rust types, then what of the chart is made from `crds/` and from its values.
 pub async fn run() -> Result<()> {
-    cargo::run(["run", "--quiet", "--bin", "hookwright", "--", "crds", "--output-dir", "crds"]).await
+    cargo::run(["run", "--quiet", "--bin", "hookwright", "--", "crds", "--output-dir", "crds"]).await?;
+    let root = dirs::root();
+    for (path, text) in chart::files(&root)? {
+        std::fs::write(root.join(&path), text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ mod demo;
 mod deny;
 mod dirs;
 mod family;
+mod helm;
 mod process;
 mod signals;
 mod soak;
@@ -40,7 +41,9 @@ enum Command {
     /// A real etcd, kube-apiserver and kube-controller-manager.
     #[command(subcommand)]
     ControlPlane(control_plane::Command),
-    /// Write the generated files again, after a change to the API types.
+    /// Build Helm, once per user and version, and print where it is.
+    Helm,
+    /// Write the generated files again, after a change to the API types or to the chart's values.
     Codegen,
 }
 
@@ -68,6 +71,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench(args) => bench::run(&args).await,
         Command::Soak(args) => soak::run(&args).await,
         Command::ControlPlane(command) => control_plane::run(command).await,
+        Command::Helm => helm::ready().await.map(|helm| println!("{}", helm.display())),
         Command::Codegen => codegen::run().await,
     }
 }

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::{
     cargo,
     control_plane::{self, Assets, ControlPlane},
-    demo, deny, dirs, process,
+    demo, deny, dirs, helm, process,
     steps::Steps,
 };
 
@@ -34,6 +34,7 @@ async fn all(steps: &mut Steps, args: &Args) -> Result<()> {
     let remark = steps.run("cargo deny", deny::check()).await?;
     steps.note(remark);
     let assets = steps.run("control plane programs", Assets::ready()).await?;
+    let helm = steps.run("helm", helm::ready()).await?;
     steps.run("build programs", cargo::build_binaries()).await?;
     if args.args.is_empty() {
         // While no other child of this process runs.
@@ -41,12 +42,13 @@ async fn all(steps: &mut Steps, args: &Args) -> Result<()> {
         steps.run("demo, then Ctrl-C", demo::check::interrupted()).await?;
         steps.run("build tests", cargo::run(["test", "--workspace", "--locked", "--no-run"])).await?;
     }
-    dirs::with_scratch(async |scratch| on_control_planes(steps, args, &assets, scratch).await).await
+    dirs::with_scratch(async |scratch| on_control_planes(steps, args, &assets, &helm, scratch).await).await
 }
 
-async fn on_control_planes(steps: &mut Steps, args: &Args, assets: &Assets, scratch: &Path) -> Result<()> {
+async fn on_control_planes(steps: &mut Steps, args: &Args, assets: &Assets, helm: &Path, scratch: &Path) -> Result<()> {
     let (mut shared, mut wide) = steps.run("start control planes", control_plane::for_tests(assets, scratch)).await?;
-    let command = tests_command(assets, &shared, &wide, scratch, args)?;
+    let mut command = tests_command(assets, &shared, &wide, scratch, args)?;
+    command.env("HOOKWRIGHT_TEST_HELM", helm);
     let tests = steps.run("tests", run_tests(command, &mut shared, &mut wide)).await;
     let stopped = steps.run("stop control planes", async { shared.stop().and(wide.stop()) }).await;
     tests.and(stopped)

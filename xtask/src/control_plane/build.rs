@@ -108,12 +108,18 @@ async fn build(dir: &Path, name: &str, package: &str, linker_flags: &str) -> Res
     let unfinished = dir.join(format!(".{name}.unfinished"));
     let mut command = go()?;
     command.args(["build", "-v", "-trimpath", "-ldflags", linker_flags, "-o"]).arg(&unfinished).arg(package);
-    let mut go = Process::spawn("go build", command.stderr(Stdio::piped()), Duration::from_secs(5))?;
-    let stderr = go.child().stderr.take().context("go build has no stderr")?;
+    compile(name, &mut command).await?;
+    std::fs::rename(&unfinished, dir.join(name)).with_context(|| format!("moving {name} into place"))
+}
+
+/// Runs a `go build -v` or `go install -v`, and shows how far it is.
+pub async fn compile(name: &str, command: &mut Command) -> Result<()> {
+    let mut go = Process::spawn("go", command.stderr(Stdio::piped()), Duration::from_secs(5))?;
+    let stderr = go.child().stderr.take().context("go has no stderr")?;
     show_progress(name, stderr).await?;
     let status = go.wait().await?;
     ensure!(status.success(), "building {name} failed: {status}; what Go said is above");
-    std::fs::rename(&unfinished, dir.join(name)).with_context(|| format!("moving {name} into place"))
+    Ok(())
 }
 
 /// `go build -v` names each package that it compiles: too much to show, but good to count.
@@ -138,7 +144,7 @@ fn is_package(line: &str) -> bool {
 }
 
 /// Held while building, so that two runs at once don't do the same ten minutes of work, or worse, into the same file.
-async fn lock(dir: &Path) -> Result<File> {
+pub async fn lock(dir: &Path) -> Result<File> {
     std::fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
     let file = File::create(dir.join(".lock"))?;
     let mut said = false;
@@ -147,10 +153,10 @@ async fn lock(dir: &Path) -> Result<File> {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) if said => {}
             Err(TryLockError::WouldBlock) => {
-                println!("another build of the control plane is running; waiting for it");
+                println!("another build into {} is running; waiting for it", dir.display());
                 said = true;
             }
-            Err(TryLockError::Error(error)) => return Err(error).context("locking the control plane's directory"),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("locking {}", dir.display())),
         }
         // Polled and not waited for, so that Ctrl-C is obeyed here too.
         tokio::time::sleep(Duration::from_millis(500)).await;

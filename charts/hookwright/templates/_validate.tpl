@@ -1,0 +1,76 @@
+{{/*
+What the schema can't say in words. Included by the Deployment, which is always rendered. A pattern in the schema would be
+answered with the pattern; here the answer is what to write.
+*/}}
+{{- define "hookwright.validate" -}}
+{{- with .Values -}}
+{{- if not .image.repository -}}
+{{- fail "image.repository is not set: write where you pushed the image, for example registry.example.com/hookwright" -}}
+{{- end -}}
+{{- if and .image.digest (not (regexMatch "^sha256:[0-9a-f]{64}$" .image.digest)) -}}
+{{- fail (printf "image.digest %q is no digest: write sha256: and 64 hexadecimal digits, or leave it out" .image.digest) -}}
+{{- end -}}
+{{- if and .fullnameOverride (not (regexMatch "^[a-z]([-a-z0-9]{0,51}[a-z0-9])?$" .fullnameOverride)) -}}
+{{- fail (printf "fullnameOverride %q is no name: write at most 53 lower-case letters, digits and dashes, beginning with a letter" .fullnameOverride) -}}
+{{- end -}}
+{{- if and .watchNamespaces (not .clusterId) -}}
+{{- fail "watchNamespaces needs clusterId, because an operator with Roles alone may not read the UID of namespace kube-system: write a text that no other operator has, for example the cluster's name" -}}
+{{- end -}}
+{{- if and .clusterId (not (regexMatch "^[A-Za-z0-9._-]{1,253}$" .clusterId)) -}}
+{{- fail (printf "clusterId %q is no identity: write 1 to 253 letters, digits, dots, dashes and underscores" .clusterId) -}}
+{{- end -}}
+{{- range .watchNamespaces -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" .) -}}
+{{- fail (printf "watchNamespaces: %q is no name of a namespace: write lower-case letters, digits and dashes, without patterns" .) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (not .serviceAccount.create) (not .serviceAccount.name) -}}
+{{- fail "serviceAccount.create is false: write the name of the ServiceAccount that is there as serviceAccount.name" -}}
+{{- end -}}
+{{- range $name, $value := dict "resyncInterval" .resyncInterval "settleTime" .settleTime "leaderElection.leaseDuration" .leaderElection.leaseDuration -}}
+{{- $optional := eq $name "settleTime" -}}
+{{- if not (or (regexMatch "^([0-9]+[hms])+$" $value) (and $optional (not $value))) -}}
+{{- fail (printf "%s %q is no duration: write for example 30s, 10m or 1h30m" $name $value) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $patterns := dict "allowedEndpoints" .allowedEndpoints "allowedReceivers" .allowedReceivers -}}
+{{- range $patterns -}}
+{{- if not (regexMatch "^(https?://)?[^/?#@,\\s]+$" .) -}}
+{{- fail (printf "%s: %q is no pattern: write [scheme://]host[:port], for example https://hooks.example.com or *.example.com" $name .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- include "hookwright.validateReceivers" .policy.receivers -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "hookwright.validateReceivers" -}}
+{{- if and .enabled (not .rules) -}}
+{{- fail "policy.receivers.enabled is true without rules: write policy.receivers.rules, for example [{name: shops, namespaces: [shop], hosts: [hooks.example.com]}]" -}}
+{{- end -}}
+{{- if and (has "Deny" .validationActions) (has "Warn" .validationActions) -}}
+{{- fail "policy.receivers.validationActions: Deny and Warn exclude each other: write one of them; Audit may stand beside it" -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range .rules -}}
+{{- $rule := . -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" .name) -}}
+{{- fail (printf "policy.receivers.rules: name %q is no name: write lower-case letters, digits and dashes" .name) -}}
+{{- end -}}
+{{- if has .name $names -}}
+{{- fail (printf "policy.receivers.rules: name %s is there twice: write another for one of them" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- if eq (hasKey . "namespaces") (hasKey . "namespaceSelector") -}}
+{{- fail (printf "policy.receivers.rules: %s needs exactly one of namespaces and namespaceSelector; every namespace is namespaceSelector: {}" .name) -}}
+{{- end -}}
+{{- range .hosts -}}
+{{- $label := "[a-z0-9]([-a-z0-9]*[a-z0-9])?" -}}
+{{- $exact := regexMatch (printf "^%s(\\.%s)*$" $label $label) . -}}
+{{- $wild := regexMatch (printf "^\\*(\\.%s)*\\.[a-z]([-a-z0-9]*[a-z0-9])?$" $label) . -}}
+{{- if not (or $exact $wild) -}}
+{{- fail (printf "policy.receivers.rules: %s: %q is no host: write one in lower case without scheme, port and path, for example hooks.example.com, or *.example.com for one label before it" $rule.name .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

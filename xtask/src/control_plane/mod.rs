@@ -5,7 +5,6 @@ mod build;
 mod plane;
 
 pub use assets::Assets;
-pub use build::{go, gofmt};
 pub use plane::ControlPlane;
 
 use std::path::{Path, PathBuf};

@@ -31,6 +31,31 @@ fn the_definitions_in_crds_are_what_the_types_yield() {
     }
 }
 
+#[test]
+fn each_kind_has_a_health_script_for_argo_cd_and_all_are_the_one_that_is_maintained() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/argocd");
+    let read =
+        |path: &str| std::fs::read_to_string(directory.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let script = read("health.lua");
+    let scripts = directory.join("resource_customizations/hookwright.dev");
+    let kinds = std::fs::read_dir(scripts).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let kinds: BTreeSet<_> = kinds.collect();
+    for (_, crd) in crds() {
+        let kind = crd["spec"]["names"]["kind"].as_str().unwrap();
+        assert!(kinds.contains(kind), "examples/argocd/resource_customizations/hookwright.dev has nothing for {kind}");
+    }
+    let argocd_cm: Value = serde_yaml::from_str(&read("argocd-cm.yaml")).unwrap();
+    let mut data = argocd_cm["data"].as_object().unwrap().clone();
+    for kind in kinds {
+        let copy = read(&format!("resource_customizations/hookwright.dev/{kind}/health.lua"));
+        assert!(copy == script, "the copy for {kind} is stale: run `cargo xtask codegen`");
+        let key = format!("resource.customizations.health.hookwright.dev_{kind}");
+        let same = data.remove(&key) == Some(Value::from(script.as_str()));
+        assert!(same, "{key} in argocd-cm.yaml is stale: run `cargo xtask codegen`");
+    }
+    assert!(data.is_empty(), "argocd-cm.yaml holds more than scripts of kinds: {data:#?}");
+}
+
 /// One schema below `spec` or `status`, and where it is.
 struct Field<'a> {
     at: String,
@@ -99,6 +124,16 @@ fn every_field_is_bounded() {
     let all = fields(&crds);
     let unbounded: Vec<_> = all.iter().filter(|field| !is_bounded(field)).map(|field| field.at.clone()).collect();
     assert!(unbounded.is_empty(), "without a bound (#[schemars(…)] in src/api): {unbounded:#?}");
+}
+
+#[test]
+fn nothing_in_a_list_has_a_default() {
+    // Whoever applies a manifest by a JSON merge patch, as `kubectl apply` and Argo CD do, replaces lists whole: a value that
+    // the API server adds to an item would be a difference to Git for ever.
+    let crds = crds();
+    for field in fields(&crds).iter().filter(|field| field.at.contains("[]")) {
+        assert!(field.schema.get("default").is_none(), "{} is in a list and has a default", field.at);
+    }
 }
 
 #[test]

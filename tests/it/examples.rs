@@ -41,8 +41,11 @@ fn root() -> &'static Path {
 async fn every_example_is_accepted_by_the_api_server() {
     let world = api_server().await;
     let mut files = 0;
-    for entry in std::fs::read_dir(root().join("examples")).unwrap() {
-        let path = entry.unwrap().path();
+    let entries = ["examples", "examples/argocd"].map(|directory| std::fs::read_dir(root().join(directory)).unwrap());
+    for path in entries.into_iter().flatten().map(|entry| entry.unwrap().path()) {
+        if path.extension().is_none_or(|ending| ending != "yaml") {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.display().to_string();
         assert!(accepted(&world, &name, &text).await > 0, "{name} holds no manifest");

@@ -14,6 +14,7 @@ mod claims;
 mod connections;
 mod crash;
 mod examples;
+mod gitops;
 mod kubectl;
 mod leader;
 mod lifecycle;

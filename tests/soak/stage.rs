@@ -15,7 +15,7 @@ use crate::agree::CLUSTER;
 use crate::declaration::{
     CANARY, Declaration, NAMESPACES, PROJECTS, Projects, SHARED_SECRETS, secret_name, secret_value,
 };
-use crate::support::{Manifest, Operator, OperatorSetup, Plane, admin_client, apply_definitions};
+use crate::support::{Manifest, Operator, OperatorSetup, Plane, admin_client, apply_definitions, watch_states};
 use crate::trouble::SETTLE;
 
 /// The operator's namespace.
@@ -49,6 +49,7 @@ impl Stage {
         });
         let client = admin_client(&plane.kubeconfig).await;
         apply_definitions(&client).await;
+        watch_states(plane.kubeconfig.clone());
         let stage = Self { client, sim, projects, bystanders };
         for namespace in NAMESPACES.iter().chain([&OWN]) {
             stage.apply(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } })).await;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::{control_plane, dirs};
+use crate::{control_plane, dirs, go};
 
 /// Pinned, because another one may render and refuse differently.
 const VERSION: &str = "v4.3.1";
@@ -21,7 +21,7 @@ pub async fn ready() -> Result<PathBuf> {
     if !helm.is_file() {
         println!("building Helm {VERSION} into {}: about 4 minutes on 2 cores, once", dir.display());
         let unfinished = dir.join(".unfinished");
-        let mut command = control_plane::go()?;
+        let mut command = go::tool("go", &dirs::root())?;
         // As a module of its own: it wants a newer client-go than the control plane's.
         command.args(["install", "-v", "-trimpath", "-ldflags"]);
         command.arg(format!("-s -w -X helm.sh/helm/v4/internal/version.version={VERSION}"));

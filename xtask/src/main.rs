@@ -9,6 +9,7 @@ mod demo;
 mod deny;
 mod dirs;
 mod family;
+mod go;
 mod helm;
 mod process;
 mod signals;

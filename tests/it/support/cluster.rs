@@ -10,6 +10,7 @@ use kube::{Api, Client, Config};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use super::states;
 use super::wait::DEADLINE;
 
 /// Names of the two control planes' variables: the shared one, and the one for operators that watch the whole cluster.
@@ -53,7 +54,11 @@ pub async fn definitions(client: &Client, variable: &'static str) {
     static ON_SHARED: OnceCell<()> = OnceCell::const_new();
     static ON_WIDE: OnceCell<()> = OnceCell::const_new();
     let once = if variable == WIDE { &ON_WIDE } else { &ON_SHARED };
-    once.get_or_init(|| apply_definitions(client)).await;
+    let ready = async {
+        apply_definitions(client).await;
+        states::watch(kubeconfig(variable));
+    };
+    once.get_or_init(|| ready).await;
 }
 
 /// Applies `crds/` and waits until they are served.

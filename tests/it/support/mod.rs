@@ -12,6 +12,7 @@ mod operator;
 mod plane;
 mod recording;
 mod remote;
+mod states;
 mod wait;
 mod world;
 
@@ -23,5 +24,6 @@ pub use lagging::LaggingApiServer;
 pub use operator::{Operator, Setup as OperatorSetup};
 pub use plane::Plane;
 pub use recording::Recording;
+pub use states::watch as watch_states;
 pub use wait::{DEADLINE, condition, is_ready, message, passes, ready_reason, status};
 pub use world::{MARKER, Setup, TOKEN, World, merge};

@@ -10,9 +10,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::wait::await_condition;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Operator, World};
+use super::{Operator, World, states};
 
 /// How long anything may take. Nothing is asserted about time; this only turns a test that hangs into one that fails.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -39,11 +40,12 @@ impl World {
     /// Waits until an object of any kind is as wanted, and returns it as it was then.
     pub async fn wait_for<K>(&self, api: Api<K>, name: &str, what: &str, is_so: impl Fn(&K) -> bool) -> K
     where
-        K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+        K: Resource + Clone + Debug + DeserializeOwned + Serialize + Send + 'static,
     {
         let last = Arc::new(Mutex::new(None));
         let seen = Arc::clone(&last);
         let wanted = move |object: Option<&K>| {
+            object.into_iter().for_each(states::saw);
             seen.lock().unwrap().clone_from(&object.cloned());
             object.is_some_and(&is_so)
         };

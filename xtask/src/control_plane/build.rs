@@ -15,11 +15,7 @@ use tokio::{
 };
 
 use super::assets;
-use crate::{dirs, process::Process, steps::elapsed};
-
-const NO_GO: &str = "`go` was not found. The control plane is built from source: install Go 1.26 or newer (https://go.dev/dl/), \
-     or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver and kube-controller-manager \
-     (its launcher still needs Go)";
+use crate::{go, process::Process, steps::elapsed};
 
 /// How often a build that is silent says that it is still there.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -86,27 +82,10 @@ fn linker_flags(version: &str) -> String {
     flags
 }
 
-/// A `go` command in the launcher's module.
-pub fn go() -> Result<Command> {
-    tool("go")
-}
-
-/// The same for `gofmt`, which comes with it.
-pub fn gofmt() -> Result<Command> {
-    tool("gofmt")
-}
-
-fn tool(name: &str) -> Result<Command> {
-    let mut command = Command::new(dirs::on_path(name).context(NO_GO)?);
-    // Without cgo the programs are static and need no C compiler to build.
-    command.current_dir(assets::source()).env("CGO_ENABLED", "0").stdin(Stdio::null());
-    Ok(command)
-}
-
 /// Builds one program under a temporary name, so that the final name never stands for half a file.
 async fn build(dir: &Path, name: &str, package: &str, linker_flags: &str) -> Result<()> {
     let unfinished = dir.join(format!(".{name}.unfinished"));
-    let mut command = go()?;
+    let mut command = go::tool("go", &assets::source())?;
     command.args(["build", "-v", "-trimpath", "-ldflags", linker_flags, "-o"]).arg(&unfinished).arg(package);
     compile(name, &mut command).await?;
     std::fs::rename(&unfinished, dir.join(name)).with_context(|| format!("moving {name} into place"))
@@ -182,6 +161,7 @@ fn source_hash(source: &Path) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dirs;
 
     #[test]
     fn the_launcher_is_named_after_its_source() -> Result<()> {

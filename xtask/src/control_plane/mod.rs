@@ -5,7 +5,7 @@ mod build;
 mod plane;
 
 pub use assets::Assets;
-pub use build::{compile, go, gofmt, lock};
+pub use build::{compile, lock};
 pub use plane::ControlPlane;
 
 use std::path::{Path, PathBuf};

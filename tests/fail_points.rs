@@ -41,7 +41,7 @@ const READS_OF_KUBERNETES: [&str; 20] = [
 ];
 
 /// What of all that `src/remote` offers writes nothing. `call` makes any call; only `src/remote` can, see [`forbidden`].
-const READS_OF_REMOTE: [&str; 5] = ["acquire", "call", "get", "list", "wait"];
+const READS_OF_REMOTE: [&str; 6] = ["acquire", "call", "channels", "get", "list", "wait"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -83,9 +83,14 @@ fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
 struct Offers(BTreeMap<String, BTreeSet<usize>>);
 
 impl Offers {
-    fn note(&mut self, visible: bool, signature: &syn::Signature) {
+    fn note(&mut self, visibility: &Visibility, signature: &syn::Signature) {
         let future =
             matches!(&signature.output, syn::ReturnType::Type(_, output) if matches!(**output, Type::ImplTrait(_)));
+        let visible = match visibility {
+            Visibility::Public(_) => true,
+            Visibility::Restricted(within) => within.path.is_ident("crate"),
+            Visibility::Inherited => false,
+        };
         if visible && (signature.asyncness.is_some() || future) {
             let arguments = signature.inputs.iter().filter(|input| matches!(input, FnArg::Typed(_))).count();
             self.0.entry(signature.ident.to_string()).or_default().insert(arguments);
@@ -101,15 +106,11 @@ impl<'ast> Visit<'ast> for Offers {
     }
 
     fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
-        self.note(!matches!(function.vis, Visibility::Inherited), &function.sig);
+        self.note(&function.vis, &function.sig);
     }
 
     fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
-        self.note(!matches!(function.vis, Visibility::Inherited), &function.sig);
-    }
-
-    fn visit_trait_item_fn(&mut self, function: &'ast syn::TraitItemFn) {
-        self.note(true, &function.sig);
+        self.note(&function.vis, &function.sig);
     }
 }
 

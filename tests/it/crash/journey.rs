@@ -127,10 +127,11 @@ impl Journey {
             ConnectionHold => fresh,
             // Of one that is used while it is deleted, too.
             ConnectionStatus => fresh + usize::from(self == Self::DeletionOfAll),
-            // For each write to the remote, and each change of a reason, unless an orphan is named beside them.
+            // For each write to the remote, each change of a reason, and each webhook that is left.
             Event => {
                 let changes = [Create, Update, Unmark, Delete].into_iter().map(named).sum::<usize>();
-                (changes + self.most(Status) + self.most(ConnectionStatus)).max(named(Event))
+                let left = usize::from(matches!(self, Self::Orphaning | Self::DeletionOfUnrecordedMasked));
+                changes + self.most(Status) + self.most(ConnectionStatus) + left
             }
             other => named(other),
         }

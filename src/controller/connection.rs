@@ -9,7 +9,7 @@ use kube::runtime::controller::Action;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::clock::Clock;
 use super::connect::connect;
@@ -92,13 +92,14 @@ async fn pass<K: ConnectionObject>(context: &Arc<Context>, object: &K, key: &Con
     let users = context.users.of(key);
     let going = object.meta().deletion_timestamp.is_some();
     let held = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    let mut version = object.resource_version();
     if users.is_empty() && held {
-        finalizer(context, object, key, false).await?;
+        version = finalizer(context, object, key, false).await?;
         if going {
             return Ok(Action::await_change());
         }
     } else if !users.is_empty() && !held && !going {
-        finalizer(context, object, key, true).await?;
+        version = finalizer(context, object, key, true).await?;
     }
     if going && users.is_empty() {
         return Ok(Action::await_change());
@@ -112,7 +113,9 @@ async fn pass<K: ConnectionObject>(context: &Arc<Context>, object: &K, key: &Con
         conditions: conditions(&before.conditions, reason, &message, generation, &Clock::time()),
     };
     if after != before {
-        publish(context, object, key, &before, &after, reason).await?;
+        // A pass that began before the cache had the last write would make the same one again: it ends as outdated.
+        let patch = json!({ "metadata": { "resourceVersion": version }, "status": diff(&before, &after)? });
+        publish(context, object, key, patch, (&before, &after), reason).await?;
     }
     Ok(match retry {
         Some(Retry::Backoff) => Action::requeue(backoff(4, key)),
@@ -148,17 +151,20 @@ async fn judge(context: &Arc<Context>, key: &ConnectionKey) -> Result<(Reason, S
     }
 }
 
+fn diff(before: &ConnectionStatus, after: &ConnectionStatus) -> Result<Value, Halt> {
+    let json = |status: &ConnectionStatus| serde_json::to_value(status).map_err(|e| Halt::Retry(e.to_string()));
+    Ok(merge_diff(&json(before)?, &json(after)?))
+}
+
 async fn publish<K: ConnectionObject>(
     context: &Arc<Context>,
     object: &K,
     key: &ConnectionKey,
-    before: &ConnectionStatus,
-    after: &ConnectionStatus,
+    patch: Value,
+    (before, after): (&ConnectionStatus, &ConnectionStatus),
     reason: Reason,
 ) -> Result<(), Halt> {
-    let json = |status: &ConnectionStatus| serde_json::to_value(status).map_err(|e| Halt::Retry(e.to_string()));
-    let patch = Patch::Merge(json!({ "status": merge_diff(&json(before)?, &json(after)?) }));
-    let api = K::api(context.client.clone(), key);
+    let (api, patch) = (K::api(context.client.clone(), key), Patch::Merge(patch));
     FailPoint::ConnectionStatus.after(api.patch_status(&key.key.name, &PatchParams::default(), &patch)).await?;
     let ready = |conditions: &[Condition]| current_reason(conditions);
     let (old, new) = (ready(&before.conditions), ready(&after.conditions));
@@ -174,13 +180,14 @@ async fn publish<K: ConnectionObject>(
     Ok(())
 }
 
-/// A connection in use carries a finalizer, so that its users can still be cleaned up.
+/// A connection in use carries a finalizer, so that its users can still be cleaned up. Returns the version that it has
+/// then; `None` if it is gone.
 async fn finalizer<K: ConnectionObject>(
     context: &Arc<Context>,
     object: &K,
     key: &ConnectionKey,
     wanted: bool,
-) -> Result<(), Halt> {
+) -> Result<Option<String>, Halt> {
     let mut finalizers: Vec<_> = object.finalizers().iter().filter(|other| *other != FINALIZER).cloned().collect();
     if wanted {
         finalizers.push(FINALIZER.into());
@@ -189,8 +196,8 @@ async fn finalizer<K: ConnectionObject>(
     let api = K::api(context.client.clone(), key);
     let point = if wanted { FailPoint::ConnectionHold } else { FailPoint::ConnectionRelease };
     match point.after(api.patch_metadata(&key.key.name, &PatchParams::default(), &Patch::Merge(patch))).await {
-        Err(error) if is_gone(&error) => Ok(()),
-        other => other.map(drop).map_err(Halt::from),
+        Err(error) if is_gone(&error) => Ok(None),
+        other => Ok(other?.resource_version()),
     }
 }
 

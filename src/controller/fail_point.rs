@@ -1,6 +1,15 @@
 //! Places right after each write at which a test has the process die, as a SIGKILL would end it, or freeze, as a SIGSTOP
 //! does. They are code only where the `fail` crate's feature `failpoints` is on, and nothing but tests switches it on.
 
+// Cargo unites the features of all that one call builds: a program that is built beside tests or examples has theirs.
+// What is shipped or measured must never end because of a variable of its environment, so such a build is none.
+#[cfg(not(debug_assertions))]
+const _: () = assert!(
+    !fail::has_failpoints(),
+    "this is a build without debug assertions, with the fail points of the tests: build the program apart from tests and \
+     examples, and run tests in a profile with debug assertions"
+);
+
 macro_rules! fail_points {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// One kind of write, after which the process may die.

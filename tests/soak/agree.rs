@@ -2,24 +2,42 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hookwright::api::FINALIZER;
 use hookwright::api::project_webhook::{Ownership, ProjectWebhook};
 use hookwright::domain::ids::ObjectKey;
 use hookwright::domain::marker::{ClusterId, MARKER_HEADER, Marker};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use simulator::Webhook;
 
 use crate::declaration::{Declaration, PROJECTS, Wanted, object_name, owner_of};
+use crate::evidence::Spell;
 use crate::ledger::Ledger;
-use crate::support::{condition, is_ready, ready_reason};
+use crate::support::{condition, ready_reason};
 
 /// The operator's `--cluster-id`.
 pub const CLUSTER: &str = "soak";
+
+/// A connection as the operator left it.
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub finalizers: Vec<String>,
+    pub conditions: Vec<Condition>,
+    /// metadata.resourceVersion.
+    pub version: String,
+}
 
 /// Everything there is.
 pub struct Scene<'a> {
     pub ledger: &'a Ledger,
     /// By namespace and name.
     pub cluster: &'a BTreeMap<(String, String), ProjectWebhook>,
+    /// By kind and name.
+    pub connections: &'a BTreeMap<(String, String), Held>,
     pub remote: &'a [Vec<Webhook>; PROJECTS],
+    /// Ids that some status has named at some time.
+    pub recorded: &'a BTreeSet<String>,
+    /// When, since the storm began, which project did not show values.
+    pub hidden: &'a [Spell],
     /// Made at the console, and nobody's business.
     pub bystanders: &'a [Vec<Webhook>; PROJECTS],
     /// Ids of which the operator said that it leaves them.
@@ -49,10 +67,30 @@ pub fn disagreements(scene: &Scene<'_>) -> Vec<Disagreement> {
         let object = name.trim_start_matches('o').parse().ok();
         all.push(Disagreement::about(object, format!("{namespace}/{name} was deleted and is still there")));
     }
+    all.extend(scene.connections.iter().flat_map(|(key, held)| connection(&live, key, held)));
     for project in 0..PROJECTS {
         all.extend(leftovers(scene, project));
     }
     all
+}
+
+/// A connection is held if somebody uses it, and only then, and it can be used.
+fn connection(live: &[&Declaration], (kind, name): &(String, String), held: &Held) -> Vec<Disagreement> {
+    let mut used = live.iter().map(|declaration| declaration.place());
+    let is_used = used.any(|place| (place.kind, place.connection) == (kind.as_str(), name.as_str()));
+    let wanted: &[&str] = if is_used { &[FINALIZER] } else { &[] };
+    let mut wrong = vec![];
+    if held.finalizers != wanted {
+        wrong.push(format!("its finalizers are {:?}, not {wanted:?}", held.finalizers));
+    }
+    if told(&held.conditions) != [("Ready", "True", "Configured")] {
+        wrong.push(format!("its conditions are {:?}", told(&held.conditions)));
+    }
+    wrong.into_iter().map(|what| Disagreement::about(None, format!("{kind} {name}: {what}"))).collect()
+}
+
+fn told(conditions: &[Condition]) -> Vec<(&str, &str, &str)> {
+    conditions.iter().map(|c| (c.type_.as_str(), c.status.as_str(), c.reason.as_str())).collect()
 }
 
 impl Disagreement {
@@ -78,15 +116,27 @@ fn object(scene: &Scene<'_>, declaration: &Declaration) -> Option<Disagreement> 
     })
 }
 
+/// Ready and nothing beside it, for the present spec, which was seen at the remote; held once; nothing left over.
 fn status(object: &ProjectWebhook) -> Vec<String> {
     let mut wrong = vec![];
     if object.metadata.deletion_timestamp.is_some() {
         wrong.push("it is being deleted".into());
     }
-    if !is_ready(object) || ready_reason(object) != Some("Synced") {
-        let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-        let message = condition(conditions, "Ready").map(|ready| ready.message.clone()).unwrap_or_default();
-        wrong.push(format!("it is not Ready: {message}"));
+    let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
+    if finalizers != [FINALIZER] {
+        wrong.push(format!("its finalizers are {finalizers:?}"));
+    }
+    let status = object.status.clone().unwrap_or_default();
+    if ready_reason(object).is_none() || told(&status.conditions) != [("Ready", "True", "Synced")] {
+        let message = condition(&status.conditions, "Ready").map(|ready| ready.message.clone()).unwrap_or_default();
+        wrong.push(format!("it is not Ready alone: {:?}: {message}", told(&status.conditions)));
+    }
+    let applied = status.applied.map(|applied| applied.generation);
+    if applied != object.metadata.generation {
+        wrong.push(format!("generation {applied:?} is said to be applied, not {:?}", object.metadata.generation));
+    }
+    if !status.drift.is_empty() || !status.corrections.is_empty() {
+        wrong.push(format!("status tells of drift: {:?}, {:?}", status.drift, status.corrections));
     }
     wrong
 }
@@ -158,7 +208,7 @@ fn leftovers(scene: &Scene<'_>, project: usize) -> Vec<Disagreement> {
         let orphaned = scene.ledger.ended[&(object, life)].orphaned;
         let of = format!("project {project}: {} of life {life} of {}", names(&ids), object_name(object));
         let mut about = |what: &str| wrong.push(Disagreement::about(Some(object), format!("{of} {what}")));
-        if !orphaned && !scene.ledger.hidden.contains(&project) {
+        if !orphaned && !ids.iter().all(|id| is_suspect(scene, project, id)) {
             about("should be deleted");
         } else if ids.len() > 1 {
             about("are more than one");
@@ -186,11 +236,22 @@ fn left<'a>(scene: &Scene<'a>, project: usize) -> BTreeMap<(usize, u32), Vec<&'a
     left
 }
 
-/// How many webhooks are left of objects that were to be deleted with them: where values were hidden, one that never came
-/// to be recorded is left and named, and not deleted on suspicion.
-pub fn left_on_suspicion(scene: &Scene<'_>) -> usize {
+/// Where values were hidden, a webhook that no status ever named can't be known for ours: it is left and named, and not
+/// deleted on suspicion. One that came when they were shown again is marked for everybody to see.
+fn is_suspect(scene: &Scene<'_>, project: usize, id: &String) -> bool {
+    let webhook = scene.remote[project].iter().find(|webhook| webhook.id == *id);
+    let hidden = |created| {
+        let mut spells = scene.hidden.iter().filter(|spell| spell.project == project);
+        spells.any(|spell| spell.until.is_none_or(|until| created <= until))
+    };
+    scene.ledger.suspected.contains(id)
+        || (!scene.recorded.contains(id) && webhook.is_some_and(|webhook| hidden(webhook.created_at)))
+}
+
+/// Webhooks that are left of objects that were to be deleted with them.
+pub fn suspects(scene: &Scene<'_>) -> Vec<String> {
     let left = (0..PROJECTS).flat_map(|project| left(scene, project));
-    left.filter(|(life, _)| !scene.ledger.ended[life].orphaned).map(|(_, ids)| ids.len()).sum()
+    left.filter(|(life, _)| !scene.ledger.ended[life].orphaned).flat_map(|(_, ids)| ids).cloned().collect()
 }
 
 fn names(ids: &[&String]) -> String {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use simulator::Call;
 
-use crate::agree::{Disagreement, Scene, disagreements};
+use crate::agree::{Disagreement, Scene, disagreements, suspects};
 use crate::declaration::{PROJECTS, object_name, owner_of};
 use crate::storm::{Soak, count, next_lives};
-use crate::trouble::{Trouble, troubles};
+use crate::trouble::{Habit, Trouble, troubles};
 
 /// How long the operator may take to mend everything. Nothing is asserted about time; this only ends a hang.
 const CALM: Duration = Duration::from_secs(180);
@@ -17,6 +17,7 @@ impl Soak {
     /// Kills the operator once more, now that all is as it should be: the next one finds nothing to do.
     pub async fn rest(&mut self) -> Result<(), Vec<Disagreement>> {
         let (last, lists) = (self.stage.sim.calls().last().map(|call| call.sequence), self.lists());
+        let versions = self.stage.versions().await;
         self.operator.kill(Duration::ZERO).await;
         let (stage, live) = (&self.stage, self.ledger.live().map(|declaration| declaration.place().project));
         let live: BTreeSet<_> = live.collect();
@@ -26,22 +27,23 @@ impl Soak {
         };
         stage.sim.wait_until("two LISTs of each project", CALM, looked).await.unwrap();
         let made = self.stage.sim.calls().into_iter().filter(|call| Some(call.sequence) > last && call.method != "GET");
-        let made = made.map(|call| Disagreement {
-            object: None,
-            reason: None,
-            text: format!("at rest: {} {}", call.method, call.path),
-        });
-        let made: Vec<_> = made.collect();
+        let mut made: Vec<_> = made.map(|call| format!("{} {}", call.method, call.path)).collect();
+        self.operator.tend();
+        let now = self.stage.versions().await;
+        let differs = |name: &&String| versions.get(*name) != now.get(*name);
+        let written: BTreeSet<_> = versions.keys().chain(now.keys()).filter(differs).collect();
+        made.extend(written.into_iter().map(|name| format!("a write to {name}")));
         let mut found = self.disagreements().await;
-        found.extend(made);
+        let at_rest = |what| Disagreement { object: None, reason: None, text: format!("at rest: {what}") };
+        found.extend(made.into_iter().map(at_rest));
         if found.is_empty() { Ok(()) } else { Err(found) }
     }
 
     /// Nothing goes wrong any more: returns when cluster and remote agree, or with what they do not agree in.
     pub async fn calm(&mut self) -> Result<(), Vec<Disagreement>> {
         self.stage.sim.clear_faults();
-        for (_, project) in &self.stage.projects {
-            self.stage.sim.set_project_behaviour(project, None).unwrap();
+        for project in 0..PROJECTS {
+            self.evidence.behave(&self.stage, project, None);
         }
         self.stage.sim.release_late_effects();
         let late: Vec<_> = troubles().into_iter().filter(Trouble::is_late).map(|trouble| trouble.label).collect();
@@ -55,6 +57,8 @@ impl Soak {
             next_lives(&self.stage, &mut self.ledger).await;
             let found = self.disagreements().await;
             if found.is_empty() {
+                let suspected = self.look(suspects).await;
+                self.ledger.suspected.extend(suspected);
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -104,18 +108,22 @@ impl Soak {
     /// Looks at cluster and remote as they are now.
     pub async fn look<T>(&mut self, at: impl FnOnce(&Scene<'_>) -> T) -> T {
         self.operator.read();
-        let (cluster, remote) = (self.stage.cluster().await, self.stage.remote());
+        let (cluster, connections) = (self.stage.cluster().await, self.stage.connections_now().await);
+        let (remote, recorded) = (self.stage.remote(), self.stage.recorded());
         at(&Scene {
             ledger: &self.ledger,
             cluster: &cluster,
+            connections: &connections,
             remote: &remote,
+            recorded: &recorded,
+            hidden: &self.evidence.spells(Habit::hides_values),
             bystanders: &self.stage.bystanders,
             warned: &self.operator.warned,
         })
     }
 
     /// What a person does who reads the condition of an object that stopped and says so. Not before the operator had its
-    /// chance, once per object and reason, and counted.
+    /// chance, only where something was done that makes it stop, once per object and reason, and counted.
     async fn help(&mut self, about: &Disagreement, begun: &[u64; PROJECTS], helped: &mut BTreeSet<(usize, String)>) {
         let (Some(object), Some(reason)) = (about.object, about.reason.clone()) else { return };
         let Some(entry) = self.ledger.entries.get(&object) else { return };
@@ -124,11 +132,14 @@ impl Soak {
         if self.lists()[project] < begun[project] + 4 {
             return;
         }
+        let excused = |is_so: fn(&Habit) -> bool| self.evidence.spells(is_so).iter().any(|s| s.project == project);
         match reason.as_str() {
             // "stopped until the spec or the remote changes".
-            "NotConverging" => declaration.name = Some(declaration.name.unwrap_or_default() + 1_000_000),
+            "NotConverging" if self.ledger.edited.contains(&object) || excused(Habit::undoes) => {
+                declaration.name = Some(declaration.name.unwrap_or_default() + 1_000_000)
+            }
             // "point it back".
-            "WebhookNotFound" => {
+            "WebhookNotFound" if self.ledger.moved.contains(&object) && self.ledger.vanished.contains(&object) => {
                 declaration.place = [1, 0].get(declaration.place).copied().unwrap_or(declaration.place)
             }
             _ => return,

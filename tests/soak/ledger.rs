@@ -36,14 +36,27 @@ pub struct Ledger {
     pub ended: BTreeMap<(usize, u32), Ended>,
     /// Ids of webhooks made at the console for somebody to adopt.
     pub found: BTreeSet<String>,
-    /// Projects in which values were hidden at some time.
-    pub hidden: BTreeSet<usize>,
+    /// Objects whose connection was changed since the storm began.
+    pub moved: BTreeSet<usize>,
+    /// Objects in whose webhook something was changed at the console since the storm began.
+    pub edited: BTreeSet<usize>,
+    /// Objects whose webhook was deleted at the console since the storm began.
+    pub vanished: BTreeSet<usize>,
+    /// Ids of webhooks of ended lives that were left on suspicion in an earlier storm.
+    pub suspected: BTreeSet<String>,
 }
 
 impl Ledger {
     pub fn new() -> Self {
         let all = (0..NAMESPACES.len()).flat_map(|namespace| (0..SHARED_SECRETS).map(move |n| ((namespace, n), 1)));
         Self { versions: all.collect(), ..Self::default() }
+    }
+
+    /// A new storm begins: what was done in the one before explains nothing any more.
+    pub fn begin(&mut self) {
+        for since in [&mut self.moved, &mut self.edited, &mut self.vanished] {
+            since.clear();
+        }
     }
 
     /// Notes a new object.
@@ -56,6 +69,9 @@ impl Ledger {
         let Some(entry) = self.entries.get_mut(&declaration.object) else { return false };
         match &mut entry.phase {
             Phase::Live => {
+                if entry.declaration.place != declaration.place {
+                    self.moved.insert(declaration.object);
+                }
                 entry.declaration = declaration.clone();
                 true
             }

@@ -91,38 +91,75 @@ const REPLACEMENTS: usize = 10;
 const DRIFTS: usize = 30;
 const VANISHINGS: usize = 10;
 const KILLS: usize = 6;
-const AMBUSHES: [&str; 10] =
+pub const AMBUSHES: [&str; 10] =
     ["create", "create", "create", "create", "update", "update", "update", "delete", "delete", "list"];
 const STOPS: usize = 6;
 const RESTARTS: [&str; 4] = ["etcd", "kube-apiserver", "etcd", "kube-apiserver"];
+/// The first object of those that [`Schedule::more`] is done to; no run has so many others.
+const MORE: usize = 1_000_000;
+/// So many of them stay.
+const ENOUGH_MORE: usize = 8;
 /// So many objects are enough for a soak of any length: from there on one goes for each that comes.
 const POPULATION: usize = 150;
 const FAULTS_OF_EACH: usize = 3;
 const HABITS_OF_EACH: usize = 2;
 
-/// The schedule of a run. Each call of [`Schedule::storm`] draws the next storm.
+/// The schedule of a run. Each call of [`Schedule::storm`] draws the next storm, from the seed and its number alone:
+/// whatever else is done between two storms is chance, and changes none of them.
 pub struct Schedule {
-    rng: Rng,
-    /// By object, what is declared last and whether it is there.
-    objects: Vec<(Declaration, bool)>,
-    revision: u32,
+    seed: u64,
+    storms: u64,
+    people: People,
+    more: People,
 }
 
 impl Schedule {
     pub fn new(seed: u64) -> Self {
-        Self { rng: Rng::with_seed(seed), objects: vec![], revision: 0 }
+        Self { seed, storms: 0, people: People::new(rng(seed, 0), 0), more: People::new(rng(seed, 0), MORE) }
     }
 
     /// The next storm, over this time.
     pub fn storm(&mut self, time: Duration) -> Storm {
-        let harm = self.harm(time);
-        Storm { acts: self.acts(time), harm }
+        self.storms += 1;
+        self.people.rng = rng(self.seed, self.storms);
+        let harm = harm(&mut self.people.rng, time);
+        Storm { acts: self.people.acts(time), harm }
     }
 
-    /// Something more to do, for faults that had nothing to strike yet.
-    pub fn more(&mut self) -> Option<Act> {
-        let kind = if self.rng.bool() { Kind::Create } else { Kind::Change };
-        self.act(kind)
+    /// Something more to do, for what was not met yet. It is done to objects of its own.
+    pub fn more(&mut self) -> Vec<Act> {
+        let mut kinds = vec![Kind::Create, Kind::Change];
+        // What is deleted as soon as it is created comes to no call at all.
+        if self.more.living_now() >= ENOUGH_MORE {
+            kinds.push(Kind::Delete);
+        }
+        kinds.into_iter().filter_map(|kind| self.more.act(kind)).collect()
+    }
+}
+
+/// A generator of its own for each storm.
+fn rng(seed: u64, storm: u64) -> Rng {
+    // The golden ratio's fraction, as in SplitMix64: no storm of one seed begins where that of a near one does.
+    Rng::with_seed(seed.wrapping_add(storm.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+}
+
+fn moment(rng: &mut Rng, from: Duration, to: Duration) -> Duration {
+    from + (to - from).mul_f64(rng.f64())
+}
+
+/// Who declares objects, and which there are by the plan.
+struct People {
+    rng: Rng,
+    /// By object, what is declared last and whether it is there.
+    objects: BTreeMap<usize, (Declaration, bool)>,
+    /// The next object.
+    next: usize,
+    revision: u32,
+}
+
+impl People {
+    fn new(rng: Rng, first: usize) -> Self {
+        Self { rng, objects: BTreeMap::new(), next: first, revision: 0 }
     }
 
     fn acts(&mut self, time: Duration) -> Vec<Step<Act>> {
@@ -141,64 +178,70 @@ impl Schedule {
         }
         self.rng.shuffle(&mut kinds);
         let begin = time / 10;
-        let mut times: Vec<_> = (0..early).map(|_| self.moment(Duration::ZERO, begin)).collect();
-        times.extend((0..kinds.len()).map(|_| self.moment(begin, time)));
+        let mut times: Vec<_> = (0..early).map(|_| moment(&mut self.rng, Duration::ZERO, begin)).collect();
+        times.extend((0..kinds.len()).map(|_| moment(&mut self.rng, begin, time)));
         times.sort();
         let kinds = std::iter::repeat_n(Kind::Create, early).chain(kinds);
         times.into_iter().zip(kinds).filter_map(|(at, kind)| Some(Step { at, action: self.act(kind)? })).collect()
     }
 
-    fn moment(&mut self, from: Duration, to: Duration) -> Duration {
-        from + (to - from).mul_f64(self.rng.f64())
-    }
-
     fn act(&mut self, kind: Kind) -> Option<Act> {
-        let crowded = self.objects.iter().filter(|(_, there)| *there).count() >= POPULATION;
+        let crowded = self.living_now() >= POPULATION;
         Some(match kind {
             Kind::Create if crowded => return self.act(Kind::Delete),
             Kind::Create => {
-                let declaration = self.new_declaration(self.objects.len(), 1);
-                self.objects.push((declaration.clone(), true));
+                let declaration = self.new_declaration(self.next, 1);
+                self.objects.insert(self.next, (declaration.clone(), true));
+                self.next += 1;
                 let found = declaration.adoption == "Adopt";
                 Act::Create { declaration, found }
             }
             Kind::Change => {
-                let object = self.living(|_| true)?;
-                let declaration = self.changed(&self.objects[object].0.clone());
-                self.objects[object].0 = declaration.clone();
+                let before = self.living(|_| true)?;
+                let declaration = self.changed(&before);
+                self.declare(&declaration);
                 Act::Change { declaration }
             }
             Kind::Rotate => {
                 Act::Rotate { namespace: self.rng.usize(..NAMESPACES.len()), secret: self.rng.usize(..SHARED_SECRETS) }
             }
             Kind::Delete => {
-                let object = self.living(|declaration| declaration.place().project != UNDELETED)?;
-                self.objects[object].1 = false;
+                let before = self.living(|declaration| declaration.place().project != UNDELETED)?;
+                let object = before.object;
+                self.objects.insert(object, (before, false));
                 Act::Delete { object }
             }
             Kind::Replace => {
-                let object = self.living(|declaration| declaration.place().project != UNDELETED)?;
-                let before = self.objects[object].0.clone();
+                let before = self.living(|declaration| declaration.place().project != UNDELETED)?;
                 // Under the same name, so in the same namespace.
-                let after = self.new_declaration(object, before.life + 1);
+                let after = self.new_declaration(before.object, before.life + 1);
                 let declaration = Declaration { place: before.place, ..after };
-                self.objects[object].0 = declaration.clone();
+                self.declare(&declaration);
                 Act::Replace { declaration }
             }
             Kind::Drift => {
                 use Edit::{Active, AddHeader, Events, Name, RemoveHeader, Url};
                 let edits = [Name, Url, Active, Events, AddHeader, RemoveHeader];
-                Act::Drift { object: self.living(|_| true)?, edit: edits[self.rng.usize(..edits.len())] }
+                let object = self.living(|_| true)?.object;
+                Act::Drift { object, edit: edits[self.rng.usize(..edits.len())] }
             }
-            Kind::Vanish => Act::Vanish { object: self.living(|_| true)? },
+            Kind::Vanish => Act::Vanish { object: self.living(|_| true)?.object },
         })
     }
 
+    fn declare(&mut self, declaration: &Declaration) {
+        self.objects.insert(declaration.object, (declaration.clone(), true));
+    }
+
+    fn living_now(&self) -> usize {
+        self.objects.values().filter(|(_, there)| *there).count()
+    }
+
     /// One of the objects that are there.
-    fn living(&mut self, suits: impl Fn(&Declaration) -> bool) -> Option<usize> {
-        let living = self.objects.iter().enumerate().filter(|(_, (declaration, there))| *there && suits(declaration));
-        let living: Vec<_> = living.map(|(object, _)| object).collect();
-        self.rng.choice(living)
+    fn living(&mut self, suits: impl Fn(&Declaration) -> bool) -> Option<Declaration> {
+        let living = self.objects.values().filter(|(declaration, there)| *there && suits(declaration));
+        let living: Vec<_> = living.map(|(declaration, _)| declaration).collect();
+        self.rng.choice(living).cloned()
     }
 
     fn new_declaration(&mut self, object: usize, life: u32) -> Declaration {
@@ -238,45 +281,50 @@ impl Schedule {
         }
         after
     }
+}
 
-    fn harm(&mut self, time: Duration) -> Vec<Step<Harm>> {
-        let millis = |rng: &mut Rng, from: u64, to: u64| Duration::from_millis(rng.u64(from..to));
-        let mut harm = vec![];
-        for _ in 0..KILLS {
-            harm.push(Harm::Kill { down: millis(&mut self.rng, 0, 1500) });
-        }
-        for operation in AMBUSHES {
-            harm.push(Harm::Ambush { operation, down: millis(&mut self.rng, 0, 1500) });
-        }
-        for _ in 0..STOPS {
-            harm.push(Harm::Stop { time: millis(&mut self.rng, 100, 3500) });
-        }
-        for trouble in (0..troubles().len()).flat_map(|trouble| std::iter::repeat_n(trouble, FAULTS_OF_EACH)) {
-            let narrowed: [&[&str]; 5] = [&[], &[], &["POST"], &["PATCH"], &["DELETE"]];
-            let methods = if troubles()[trouble].methods.len() == 1 { &[] } else { narrowed[self.rng.usize(..5)] };
-            harm.push(Harm::Fail { trouble, methods, skip: self.rng.u64(..4), count: self.rng.u64(1..=2) });
-        }
-        for habit in (0..habits().len()).flat_map(|habit| std::iter::repeat_n(habit, HABITS_OF_EACH)) {
-            let capped = habits()[habit].behaviour.list_cap.is_some();
-            let project = if capped { UNDELETED } else { self.rng.usize(..PROJECTS) };
-            harm.push(Harm::Behave { project, habit });
-        }
-        let mut steps = vec![];
-        for action in harm {
-            // While many are created, or an ambush would rarely meet one.
-            let soon = matches!(action, Harm::Ambush { operation: "create", .. });
-            let at = self.moment(Duration::ZERO, if soon { time / 5 } else { time });
-            steps.push(Step { at, action });
-        }
-        // One after the other with time to recover, or the storm would be one long outage of Kubernetes.
-        for (n, component) in RESTARTS.into_iter().enumerate() {
-            let part = time / u32::try_from(RESTARTS.len()).unwrap_or(1);
-            let at = part * u32::try_from(n).unwrap_or_default() + self.moment(part / 4, part);
-            steps.push(Step { at, action: Harm::Restart { component } });
-        }
-        steps.sort_by_key(|step| step.at);
-        steps
+fn harm(rng: &mut Rng, time: Duration) -> Vec<Step<Harm>> {
+    let millis = |rng: &mut Rng, from: u64, to: u64| Duration::from_millis(rng.u64(from..to));
+    let mut harm = vec![];
+    for _ in 0..KILLS {
+        harm.push(Harm::Kill { down: millis(rng, 0, 1500) });
     }
+    for operation in AMBUSHES {
+        harm.push(Harm::Ambush { operation, down: millis(rng, 0, 1500) });
+    }
+    for _ in 0..STOPS {
+        harm.push(Harm::Stop { time: millis(rng, 100, 3500) });
+    }
+    let troubles = troubles();
+    for (trouble, nth) in (0..troubles.len()).flat_map(|trouble| (0..FAULTS_OF_EACH).map(move |nth| (trouble, nth))) {
+        let narrowed: [&[&str]; 5] = [&[], &[], &["POST"], &["PATCH"], &["DELETE"]];
+        let methods = match nth {
+            // At what it is about.
+            0 => troubles[trouble].needed(),
+            _ if troubles[trouble].methods.len() == 1 => &[],
+            _ => narrowed[rng.usize(..5)],
+        };
+        harm.push(Harm::Fail { trouble, methods, skip: rng.u64(..4), count: rng.u64(1..=2) });
+    }
+    for habit in (0..habits().len()).flat_map(|habit| std::iter::repeat_n(habit, HABITS_OF_EACH)) {
+        let project = if habits()[habit].hides_webhooks() { UNDELETED } else { rng.usize(..PROJECTS) };
+        harm.push(Harm::Behave { project, habit });
+    }
+    let mut steps = vec![];
+    for action in harm {
+        // While many are created, or an ambush would rarely meet one.
+        let soon = matches!(action, Harm::Ambush { operation: "create", .. });
+        let at = moment(rng, Duration::ZERO, if soon { time / 5 } else { time });
+        steps.push(Step { at, action });
+    }
+    // One after the other with time to recover, or the storm would be one long outage of Kubernetes.
+    for (n, component) in RESTARTS.into_iter().enumerate() {
+        let part = time / u32::try_from(RESTARTS.len()).unwrap_or(1);
+        let at = part * u32::try_from(n).unwrap_or_default() + moment(rng, part / 4, part);
+        steps.push(Step { at, action: Harm::Restart { component } });
+    }
+    steps.sort_by_key(|step| step.at);
+    steps
 }
 
 #[derive(Clone, Copy)]
@@ -307,13 +355,40 @@ fn headers(rng: &mut Rng) -> BTreeMap<&'static str, HeaderValue> {
 
 #[test]
 fn the_same_seed_gives_the_same_storms_and_another_seed_others() {
-    let two = |seed| {
+    // What is done between two storms differs from run to run.
+    let two = |seed, between| {
         let mut schedule = Schedule::new(seed);
         let time = Duration::from_secs(60);
-        [schedule.storm(time), schedule.storm(time)]
+        let first = schedule.storm(time);
+        let more: Vec<_> = (0..between).flat_map(|_| schedule.more()).collect();
+        (first, more, schedule.storm(time))
     };
-    assert_eq!(two(7), two(7));
-    assert_ne!(two(7), two(8));
+    let (first, none, second) = two(7, 0);
+    let (same_first, more, same_second) = two(7, 40);
+    assert!(none.is_empty() && more.len() >= 80, "{} more", more.len());
+    assert_eq!((&first, &second), (&same_first, &same_second));
+    assert_ne!(first, second);
+    let (other_first, _, other_second) = two(8, 0);
+    assert_ne!(first, other_first);
+    assert_ne!(second, other_second);
+}
+
+#[test]
+fn what_is_done_beside_the_storms_is_done_to_objects_of_its_own() {
+    let mut schedule = Schedule::new(7);
+    let storm = schedule.storm(Duration::from_secs(60));
+    let object = |act: &Act| match act {
+        Act::Create { declaration, .. } | Act::Change { declaration } | Act::Replace { declaration } => {
+            Some(declaration.object)
+        }
+        Act::Delete { object } | Act::Drift { object, .. } | Act::Vanish { object } => Some(*object),
+        Act::Rotate { .. } => None,
+    };
+    assert!(storm.acts.iter().filter_map(|step| object(&step.action)).all(|object| object < MORE));
+    let more: Vec<_> = (0..20).flat_map(|_| schedule.more()).collect();
+    assert!(more.iter().filter_map(object).all(|object| object >= MORE));
+    assert!(more.iter().any(|act| matches!(act, Act::Create { .. })));
+    assert!(more.iter().any(|act| matches!(act, Act::Delete { .. })));
 }
 
 #[test]

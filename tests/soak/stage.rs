@@ -1,25 +1,29 @@
-//! What the storm goes over: a control plane, a remote, and an operator that is killed now and then.
+//! What the storm goes over: a control plane and a remote.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::StreamExt;
+use hookwright::api::connection::{ClusterConnection, Connection, ConnectionStatus};
 use hookwright::api::project_webhook::ProjectWebhook;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::GroupVersionKind;
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use simulator::{NewWebhook, Options, Simulator, Webhook};
 
-use crate::agree::CLUSTER;
+use crate::agree::Held;
 use crate::declaration::{
     CANARY, Declaration, NAMESPACES, PROJECTS, Projects, SHARED_SECRETS, secret_name, secret_value,
 };
-use crate::support::{Manifest, Operator, OperatorSetup, Plane, admin_client, apply_definitions, watch_states};
-use crate::trouble::SETTLE;
+use crate::support::{Manifest, Plane, admin_client, apply_definitions, watch_states};
 
 /// The operator's namespace.
-const OWN: &str = "hookwright";
+pub const OWN: &str = "hookwright";
 /// How long Kubernetes may be away. Nothing is asserted about time; this only turns a hang into a failure.
 const OUTAGE: Duration = Duration::from_secs(180);
 
@@ -29,6 +33,7 @@ pub struct Stage {
     pub sim: Simulator,
     pub projects: Projects,
     pub bystanders: [Vec<Webhook>; PROJECTS],
+    recorded: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Stage {
@@ -50,7 +55,9 @@ impl Stage {
         let client = admin_client(&plane.kubeconfig).await;
         apply_definitions(&client).await;
         watch_states(plane.kubeconfig.clone());
-        let stage = Self { client, sim, projects, bystanders };
+        let recorded = Arc::default();
+        tokio::spawn(note_recorded(client.clone(), Arc::clone(&recorded)));
+        let stage = Self { client, sim, projects, bystanders, recorded };
         for namespace in NAMESPACES.iter().chain([&OWN]) {
             stage.apply(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } })).await;
         }
@@ -165,6 +172,40 @@ impl Stage {
             .collect()
     }
 
+    /// Both kinds of connections, by kind and name.
+    pub async fn connections_now(&self) -> BTreeMap<(String, String), Held> {
+        let (namespaced, clustered) = (Api::<Connection>::all(self.client.clone()), Api::all(self.client.clone()));
+        let params = ListParams::default();
+        let namespaced = self.until_taken("the Connections", async || namespaced.list(&params).await).await;
+        let clustered: kube::core::ObjectList<ClusterConnection> =
+            self.until_taken("the ClusterConnections", async || clustered.list(&params).await).await;
+        let namespaced = namespaced.into_iter().map(|c| ("Connection", c.metadata, c.status));
+        let clustered = clustered.into_iter().map(|c| ("ClusterConnection", c.metadata, c.status));
+        let held = |(kind, metadata, status): (&str, ObjectMeta, Option<ConnectionStatus>)| {
+            let name = metadata.name.unwrap_or_default();
+            let conditions = status.unwrap_or_default().conditions;
+            let finalizers = metadata.finalizers.unwrap_or_default();
+            let version = metadata.resource_version.unwrap_or_default();
+            ((kind.to_owned(), name), Held { finalizers, conditions, version })
+        };
+        namespaced.chain(clustered).map(held).collect()
+    }
+
+    /// The version of everything that the operator writes to, by kind and name.
+    pub async fn versions(&self) -> BTreeMap<String, String> {
+        let objects = self.cluster().await.into_iter();
+        let objects = objects.map(|((namespace, name), object)| {
+            (format!("ProjectWebhook {namespace}/{name}"), object.resource_version().unwrap_or_default())
+        });
+        let connections = self.connections_now().await.into_iter();
+        objects.chain(connections.map(|((kind, name), held)| (format!("{kind} {name}"), held.version))).collect()
+    }
+
+    /// Ids of webhooks that the status of some object has named at some time.
+    pub fn recorded(&self) -> BTreeSet<String> {
+        self.recorded.lock().expect("nobody panics while noting an id").clone()
+    }
+
     /// What of the operator's own words in Kubernetes holds a secret: status and Events.
     pub async fn told_secrets(&self) -> Vec<String> {
         let events = Api::<Event>::all(self.client.clone());
@@ -197,95 +238,17 @@ impl Stage {
     }
 }
 
+/// Notes the webhook of each status that is written.
+async fn note_recorded(client: Client, recorded: Arc<Mutex<BTreeSet<String>>>) {
+    let watch = watcher(Api::<ProjectWebhook>::all(client), watcher::Config::default());
+    let mut objects = Box::pin(watch.default_backoff().touched_objects());
+    while let Some(object) = objects.next().await {
+        // It fails while Kubernetes is away, and goes on after that.
+        let id = object.ok().and_then(|object| object.status?.webhook_id);
+        recorded.lock().expect("nobody panics while noting an id").extend(id);
+    }
+}
+
 fn token(number: usize) -> String {
     format!("{CANARY}-token-{number}")
-}
-
-/// The operator, started again each time that it is killed, and all that its processes said.
-pub struct Watched {
-    setup: OperatorSetup,
-    operator: Operator,
-    /// Ids of webhooks that it said it leaves.
-    pub warned: BTreeSet<String>,
-    /// Lines that must not be there.
-    pub scandals: Vec<String>,
-    /// How often it ended by itself.
-    pub ended: u32,
-    /// What the processes before said, since [`Watched::forget`].
-    before: String,
-}
-
-impl Watched {
-    pub fn start(plane: &Plane) -> Self {
-        let args = [
-            ("--allowed-endpoint", "http://127.0.0.1:*"),
-            ("--allowed-endpoint", "https://127.0.0.1:*"),
-            ("--cluster-id", CLUSTER),
-            ("--settle-time", SETTLE),
-            ("--resync-interval", "2s"),
-            ("--http-addr", "127.0.0.1:0"),
-            ("--namespace", OWN),
-        ];
-        let args = args.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]).collect();
-        let setup = OperatorSetup { kubeconfig: plane.kubeconfig.clone(), args, env: vec![] };
-        let operator = Operator::start(&setup);
-        Self { setup, operator, warned: BTreeSet::new(), scandals: vec![], ended: 0, before: String::new() }
-    }
-
-    /// SIGKILL, and a new process after a while.
-    pub async fn kill(&mut self, down: Duration) {
-        self.operator.kill();
-        tokio::time::sleep(down).await;
-        self.start_again();
-    }
-
-    fn start_again(&mut self) {
-        // Its log is complete then.
-        self.operator.kill();
-        self.read();
-        self.before += &self.operator.log();
-        self.before += "--- the next process ---\n";
-        self.operator = Operator::start(&self.setup);
-    }
-
-    /// SIGSTOP, and SIGCONT after a while.
-    pub async fn stop(&self, time: Duration) {
-        self.operator.signal("-STOP");
-        tokio::time::sleep(time).await;
-        self.operator.signal("-CONT");
-    }
-
-    /// Starts it again should it have ended, as the kubelet does.
-    pub fn tend(&mut self) {
-        if self.operator.ended().is_some() {
-            self.ended += 1;
-            self.start_again();
-        }
-    }
-
-    /// Reads what this process said so far.
-    pub fn read(&mut self) {
-        for line in self.operator.log().lines() {
-            if line.contains(CANARY) || line.contains("panicked") {
-                self.scandals.push(line.to_owned());
-            }
-            if let Some((_, rest)) = line.split_once("webhook ")
-                && line.contains("is orphaned")
-            {
-                self.warned.extend(rest.split(' ').next().map(str::to_owned));
-            }
-        }
-    }
-
-    /// Forgets what was said before: a long soak says much.
-    pub fn forget(&mut self) {
-        self.before.clear();
-    }
-
-    /// What it said about an object, and when it was started again.
-    pub fn story(&self, name: &str) -> String {
-        let log = format!("{}{}", self.before, self.operator.log());
-        let about = |line: &&str| line.contains(name) || line.starts_with("---");
-        log.lines().filter(about).collect::<Vec<_>>().join("\n")
-    }
 }

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use simulator::app_maker::Masking;
 use simulator::{NewWebhook, Webhook, WebhookEdit};
 
-use crate::declaration::{Declaration, NAMESPACES, PLACES, object_name, url_prefix};
+use crate::declaration::{Declaration, NAMESPACES, PLACES, PROJECTS, UNDELETED, object_name, url_prefix};
+use crate::evidence::Evidence;
 use crate::ledger::Ledger;
-use crate::schedule::{Act, Edit, Harm, Schedule, Step, Storm};
-use crate::stage::{Stage, Watched};
+use crate::schedule::{AMBUSHES, Act, Edit, Harm, Schedule, Step, Storm};
+use crate::stage::Stage;
 use crate::support::Plane;
 use crate::trouble::{Trouble, habits, troubles};
+use crate::watched::Watched;
 
-/// How often something more is done for faults that did not strike yet.
-const CHANCES: usize = 100;
+/// How often something more is done for what was not met yet.
+const CHANCES: usize = 150;
 /// How long an ambush waits for its call.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -27,6 +28,7 @@ pub struct Soak {
     pub plane: Plane,
     pub operator: Watched,
     pub ledger: Ledger,
+    pub evidence: Evidence,
     pub tally: Tally,
 }
 
@@ -35,23 +37,23 @@ pub fn count(tally: &mut Tally, what: impl Into<String>) {
     *tally.entry(what.into()).or_default() += 1;
 }
 
+/// How an ambush that met its call is counted.
+pub fn ambushed(operation: &str) -> String {
+    format!("SIGKILL right after a {operation}")
+}
+
 impl Soak {
     /// Carries a storm out, to its end.
     pub async fn storm(&mut self, storm: Storm) {
         let begin = Instant::now();
-        let Self { stage, plane, operator, ledger, tally } = self;
+        let Self { stage, plane, operator, ledger, evidence, tally } = self;
+        ledger.begin();
+        evidence.begin(stage);
         let (mut acts, mut harm) = (Tally::new(), Tally::new());
         let (restarts, restarting) = tokio::sync::mpsc::unbounded_channel();
-        for step in &storm.harm {
-            if let Harm::Behave { project, habit } = step.action
-                && habits()[habit].behaviour.masking != Masking::None
-            {
-                ledger.hidden.insert(project);
-            }
-        }
         tokio::join!(
             people(stage, ledger, storm.acts, begin, &mut acts),
-            havoc(stage, operator, restarts, storm.harm, begin, &mut harm),
+            havoc(stage, operator, evidence, restarts, storm.harm, begin, &mut harm),
             restart(plane, restarting),
         );
         for (what, times) in acts.into_iter().chain(harm) {
@@ -59,22 +61,52 @@ impl Soak {
         }
     }
 
-    /// Goes on until every kind of fault has struck.
+    /// Goes on until every kind of fault has struck what it is about, every habit has shown, and every operation was once
+    /// the last that an operator did.
     pub async fn complete(&mut self, schedule: &mut Schedule) {
         for _ in 0..CHANCES {
-            let injected = self.stage.sim.injected();
-            let missing: Vec<_> =
-                troubles().into_iter().filter(|trouble| !injected.contains_key(trouble.label)).collect();
-            if missing.is_empty() {
+            let Self { stage, operator, ledger, evidence, tally, .. } = self;
+            evidence.read(stage);
+            let lacking = evidence.lacking();
+            let unmet = AMBUSHES.into_iter().find(|operation| !tally.contains_key(&ambushed(operation)));
+            if lacking.is_empty() && unmet.is_none() {
                 return;
             }
-            for trouble in missing {
-                self.stage.sim.add_fault(trouble.fault(&self.stage.projects, &[], 0, 1));
+            for trouble in &lacking.faults {
+                stage.sim.add_fault(trouble.fault(&stage.projects, trouble.needed(), 0, 1));
             }
+            set_habits(stage, evidence, &lacking.habits);
             let acts = schedule.more().into_iter().map(|action| Step { at: Duration::ZERO, action }).collect();
-            people(&self.stage, &mut self.ledger, acts, Instant::now(), &mut self.tally).await;
-            self.operator.tend();
+            let mut kill = Tally::new();
+            let ambushed = async {
+                if let Some(operation) = unmet {
+                    ambush(stage, operator, operation, Duration::ZERO, &mut kill).await;
+                }
+            };
+            tokio::join!(people(stage, ledger, acts, Instant::now(), tally), ambushed);
+            kill.into_keys().for_each(|what| count(tally, what));
+            operator.tend();
             tokio::time::sleep(Duration::from_millis(250)).await;
+            stage.sim.release_late_effects();
+        }
+    }
+}
+
+/// Each project gets a habit that did not show yet, unless it has such a one.
+fn set_habits(stage: &Stage, evidence: &mut Evidence, lacking: &[usize]) {
+    let all = habits();
+    let mut lacking: Vec<_> = lacking.to_vec();
+    let mut free = vec![];
+    for project in 0..PROJECTS {
+        match lacking.iter().position(|habit| evidence.habit(project) == Some(*habit)) {
+            Some(at) => drop(lacking.remove(at)),
+            None => free.push(project),
+        }
+    }
+    for project in free {
+        let suits = |habit: &usize| project == UNDELETED || !all[*habit].hides_webhooks();
+        if let Some(at) = lacking.iter().position(suits) {
+            evidence.behave(stage, project, Some(lacking.remove(at)));
         }
     }
 }
@@ -127,11 +159,13 @@ async fn act(stage: &Stage, ledger: &mut Ledger, act: Act) -> Option<&'static st
         }
         Act::Drift { object, edit } => {
             drift(stage, ledger, object, edit)?;
+            ledger.edited.insert(object);
             "edited at the console"
         }
         Act::Vanish { object } => {
             let (project, webhook) = at_the_console(stage, ledger, object)?;
             stage.sim.console_delete(&project, &webhook.id).unwrap();
+            ledger.vanished.insert(object);
             "deleted at the console"
         }
     })
@@ -203,6 +237,7 @@ fn drift(stage: &Stage, ledger: &Ledger, object: usize, edit: Edit) -> Option<()
 async fn havoc(
     stage: &Stage,
     operator: &mut Watched,
+    evidence: &mut Evidence,
     restarts: tokio::sync::mpsc::UnboundedSender<&'static str>,
     harm: Vec<Step<Harm>>,
     begin: Instant,
@@ -217,18 +252,7 @@ async fn havoc(
                 operator.kill(down).await;
                 count(tally, "SIGKILL");
             }
-            Harm::Ambush { operation, down } => {
-                let before = stage.sim.counts(None).operation(operation);
-                // Whether one comes or not: a kill is a kill.
-                let call =
-                    stage.sim.wait_until(operation, PATIENCE, |state| state.counts(None).operation(operation) > before);
-                let met = call.await.is_ok();
-                operator.kill(down).await;
-                count(tally, "SIGKILL");
-                if met {
-                    count(tally, format!("SIGKILL right after a {operation}"));
-                }
-            }
+            Harm::Ambush { operation, down } => ambush(stage, operator, operation, down, tally).await,
             Harm::Stop { time } => {
                 operator.stop(time).await;
                 count(tally, "SIGSTOP");
@@ -238,10 +262,7 @@ async fn havoc(
                 count(tally, format!("restart of {component}"));
             }
             Harm::Behave { project, habit } => {
-                stage
-                    .sim
-                    .set_project_behaviour(&stage.projects[project].1, Some(habits[habit].behaviour.clone()))
-                    .unwrap();
+                evidence.behave(stage, project, Some(habit));
                 count(tally, format!("habit: {}", habits[habit].label));
             }
             Harm::Fail { trouble, methods, skip, count } => {
@@ -250,6 +271,18 @@ async fn havoc(
                 stage.sim.add_fault(trouble.fault(&stage.projects, if suits { methods } else { &[] }, skip, count));
             }
         }
+    }
+}
+
+/// Whether a call comes or not, in the end there is a kill: it is counted as met only if one came.
+async fn ambush(stage: &Stage, operator: &mut Watched, operation: &'static str, down: Duration, tally: &mut Tally) {
+    let before = stage.sim.counts(None).operation(operation);
+    let call = stage.sim.wait_until(operation, PATIENCE, |state| state.counts(None).operation(operation) > before);
+    let met = call.await.is_ok();
+    operator.kill(down).await;
+    count(tally, "SIGKILL");
+    if met {
+        count(tally, ambushed(operation));
     }
 }
 

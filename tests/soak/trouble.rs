@@ -3,7 +3,7 @@
 use crate::declaration::{Projects, UNDELETED};
 use serde_json::{Map, json};
 use simulator::app_maker::{CreateResponse, EmptyHeaders, EventOrder, Field, Masking, PatchHeaders, UpdateResponse};
-use simulator::{Behaviour, Fault, FaultKind, RetryAfter, Shape, Silence};
+use simulator::{Behaviour, Call, Fault, FaultKind, Outcome, RetryAfter, Shape, Silence};
 
 /// The operator's `--settle-time`. A late effect, a slow request and a stale LIST together stay below it: what comes
 /// later than that is promised to be removed, not to be foreseen.
@@ -11,6 +11,8 @@ pub const SETTLE: &str = "3s";
 const LATE_MS: u64 = 1500;
 const STALE_MS: u64 = 1000;
 const TOO_LATE_MS: u64 = 5000;
+/// The habit by which a header that was set stays.
+pub const MERGING: &str = "headers merged";
 /// A path that only somebody who follows a redirect asks for.
 pub const REDIRECTED: &str = "/followed-a-redirect";
 
@@ -27,7 +29,60 @@ pub struct Trouble {
 
 const WRITES: &[&str] = &["POST", "PATCH", "DELETE"];
 
+/// What a fault has to meet to have been more than a number in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// A LIST: the fault is about the body, and nobody reads that of another call.
+    List,
+    /// A write that was not carried out.
+    Lost,
+    /// A write that was carried out all the same.
+    Done,
+    /// A write that was carried out after its caller was let go.
+    Landed,
+}
+
 impl Trouble {
+    fn need(&self) -> Need {
+        match &self.kind {
+            FaultKind::Latency { .. } => Need::Done,
+            FaultKind::Status { applied, .. } | FaultKind::Reset { applied } | FaultKind::Timeout { applied, .. } => {
+                if *applied {
+                    Need::Done
+                } else {
+                    Need::Lost
+                }
+            }
+            FaultKind::LateEffect { .. } => Need::Landed,
+            FaultKind::Redirect { .. } => Need::Lost,
+            FaultKind::TruncatedBody
+            | FaultKind::NotJson
+            | FaultKind::WrongShape { .. }
+            | FaultKind::EndlessBody
+            | FaultKind::SlowBody { .. } => Need::List,
+        }
+    }
+
+    /// The methods among which it finds what it has to meet.
+    pub fn needed(&self) -> &'static [&'static str] {
+        match self.need() {
+            Need::List => &["GET"],
+            Need::Lost | Need::Done | Need::Landed if self.methods.is_empty() => WRITES,
+            Need::Lost | Need::Done | Need::Landed => self.methods,
+        }
+    }
+
+    /// Whether this call, which it struck, is what it has to meet.
+    pub fn is_met_by(&self, call: &Call) -> bool {
+        let write = call.method != "GET" && call.outcome != Outcome::Pending;
+        match self.need() {
+            Need::List => call.operation == "list",
+            Need::Lost => write && !call.effect,
+            Need::Done => write && call.effect,
+            Need::Landed => write && call.effect && call.landed.is_some_and(|status| (200..300).contains(&status)),
+        }
+    }
+
     /// Whether the request is carried out after its caller was let go.
     pub fn is_late(&self) -> bool {
         matches!(self.kind, FaultKind::LateEffect { .. })
@@ -100,6 +155,34 @@ pub fn troubles() -> Vec<Trouble> {
 pub struct Habit {
     pub label: &'static str,
     pub behaviour: Behaviour,
+    /// Whether a write is one that it is about; `None` if it is about what is shown, and a LIST is enough.
+    write: Option<fn(&Call) -> bool>,
+}
+
+impl Habit {
+    /// Whether this write made it show.
+    pub fn is_met_by(&self, call: &Call) -> bool {
+        self.write.is_none_or(|write| call.effect && write(call))
+    }
+
+    /// Whether a LIST may not show what is there.
+    pub fn hides_webhooks(&self) -> bool {
+        self.behaviour.list_cap.is_some()
+    }
+
+    /// Whether what is written may come back different for ever, or never be shown.
+    pub fn undoes(&self) -> bool {
+        self.behaviour.patch_headers == PatchHeaders::Merge || self.hides_webhooks()
+    }
+
+    /// Whether a LIST does not show which webhooks are marked.
+    pub fn hides_values(&self) -> bool {
+        self.behaviour.masking != Masking::None
+    }
+}
+
+fn sends(call: &Call, field: &str) -> bool {
+    call.fields().contains(&field)
 }
 
 /// All of them, one switch at a time.
@@ -108,50 +191,55 @@ pub fn habits() -> Vec<Habit> {
     let extra = json!({ "deliveries": [], "owner": { "name": "somebody" }, "__v": 3 });
     let extra: Map<_, _> = extra.as_object().cloned().unwrap_or_default();
     let mut all = vec![];
-    let mut add = |label, behaviour| all.push(Habit { label, behaviour });
-    add("plain", plain());
-    add("201 with the webhook", Behaviour { create_response: CreateResponse::Webhook, ..plain() });
-    add("PATCH answers with a project", Behaviour { update_response: UpdateResponse::Project, ..plain() });
-    add("PATCH answers with nothing", Behaviour { update_response: UpdateResponse::Empty, ..plain() });
-    add("headers merged", Behaviour { patch_headers: PatchHeaders::Merge, ..plain() });
-    add("values masked", Behaviour { masking: Masking::HeaderValues, ..plain() });
-    add("null headers", Behaviour { empty_headers: EmptyHeaders::Null, ..plain() });
-    add("absent headers", Behaviour { empty_headers: EmptyHeaders::Absent, ..plain() });
-    add("fields left out", Behaviour { omit_fields: vec![Field::CreatedAt, Field::UpdatedAt], ..plain() });
-    add("unknown fields", Behaviour { extra_fields: extra, ..plain() });
-    add("events reversed", Behaviour { event_order: EventOrder::Reversed, ..plain() });
-    add("events sorted", Behaviour { event_order: EventOrder::Sorted, ..plain() });
-    add("events in lower case", Behaviour { lowercase_events: true, ..plain() });
-    add("header names in lower case", Behaviour { lowercase_header_names: true, ..plain() });
-    add("URLs normalised", Behaviour { normalize_url: true, ..plain() });
-    add("LIST stale", Behaviour { list_stale_ms: Some(STALE_MS), ..plain() });
-    add("LIST capped", Behaviour { list_cap: Some(3), ..plain() });
+    let mut shown = |label, behaviour| all.push(Habit { label, behaviour, write: None });
+    shown("plain", plain());
+    shown("values masked", Behaviour { masking: Masking::HeaderValues, ..plain() });
+    shown("null headers", Behaviour { empty_headers: EmptyHeaders::Null, ..plain() });
+    shown("absent headers", Behaviour { empty_headers: EmptyHeaders::Absent, ..plain() });
+    shown("fields left out", Behaviour { omit_fields: vec![Field::CreatedAt, Field::UpdatedAt], ..plain() });
+    shown("unknown fields", Behaviour { extra_fields: extra, ..plain() });
+    shown("events reversed", Behaviour { event_order: EventOrder::Reversed, ..plain() });
+    shown("events sorted", Behaviour { event_order: EventOrder::Sorted, ..plain() });
+    shown("LIST stale", Behaviour { list_stale_ms: Some(STALE_MS), ..plain() });
+    shown("LIST capped", Behaviour { list_cap: Some(3), ..plain() });
+    let mut kept =
+        |label, write: fn(&Call) -> bool, behaviour| all.push(Habit { label, behaviour, write: Some(write) });
+    let created = |call: &Call| call.method == "POST";
+    let changed = |call: &Call| call.method == "PATCH";
+    kept("201 with the webhook", created, Behaviour { create_response: CreateResponse::Webhook, ..plain() });
+    kept("PATCH answers with a project", changed, Behaviour { update_response: UpdateResponse::Project, ..plain() });
+    kept("PATCH answers with nothing", changed, Behaviour { update_response: UpdateResponse::Empty, ..plain() });
+    let patches_headers = |call: &Call| call.method == "PATCH" && sends(call, "headers");
+    kept(MERGING, patches_headers, Behaviour { patch_headers: PatchHeaders::Merge, ..plain() });
+    kept("events in lower case", |call| sends(call, "events"), Behaviour { lowercase_events: true, ..plain() });
+    let lowercase_header_names = Behaviour { lowercase_header_names: true, ..plain() };
+    kept("header names in lower case", |call| sends(call, "headers"), lowercase_header_names);
+    kept("URLs normalised", |call| sends(call, "url"), Behaviour { normalize_url: true, ..plain() });
     all
 }
 
-/// What the simulator calls the kind of a fault. Exhaustive, so that a new kind does not stay out of the soak unseen.
 #[cfg(test)]
-fn kind_name(kind: &FaultKind) -> &'static str {
-    match kind {
-        FaultKind::Latency { .. } => "latency",
-        FaultKind::Status { .. } => "status",
-        FaultKind::Reset { .. } => "reset",
-        FaultKind::Timeout { .. } => "timeout",
-        FaultKind::LateEffect { .. } => "late_effect",
-        FaultKind::TruncatedBody => "truncated_body",
-        FaultKind::NotJson => "not_json",
-        FaultKind::WrongShape { .. } => "wrong_shape",
-        FaultKind::EndlessBody => "endless_body",
-        FaultKind::SlowBody { .. } => "slow_body",
-        FaultKind::Redirect { .. } => "redirect",
-    }
+macro_rules! kinds {
+    ($($kind:ident)*) => {
+        /// Every kind of fault. The match is exhaustive, so that a new one does not stay out of the soak unseen.
+        const KINDS: &[&str] = &[$(stringify!($kind),)*];
+
+        fn kind_name(kind: &FaultKind) -> &'static str {
+            match kind { $(FaultKind::$kind { .. } => stringify!($kind),)* }
+        }
+    };
 }
 
 #[test]
 fn every_kind_of_fault_is_among_the_troubles_and_each_is_counted_apart() {
     use std::collections::BTreeSet;
+    kinds! {
+        Latency Status Reset Timeout LateEffect TruncatedBody NotJson WrongShape EndlessBody SlowBody Redirect
+    }
     let kinds: BTreeSet<_> = troubles().iter().map(|trouble| kind_name(&trouble.kind)).collect();
-    assert_eq!(kinds.len(), 11, "as many as kind_name() has arms: {kinds:?}");
+    assert_eq!(kinds, KINDS.iter().copied().collect());
     let labels: BTreeSet<_> = troubles().iter().map(|trouble| trouble.label).collect();
     assert_eq!(labels.len(), troubles().len());
+    let labels: BTreeSet<_> = habits().iter().map(|habit| habit.label).collect();
+    assert_eq!(labels.len(), habits().len());
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: `tests/soak.rs` for longer than it takes among the tests, storm after storm.
+//! `cargo xtask soak`: `tests/soak/main.rs` for longer than it takes among the tests, storm after storm.
 
 use std::path::Path;
 

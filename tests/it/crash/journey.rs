@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use hookwright::api::CREATING;
 use hookwright::api::connection::Connection;
-use hookwright::api::project_webhook::Ownership;
+use hookwright::api::project_webhook::{Ownership, ProjectWebhook};
 use hookwright::controller::fail_point::FailPoint;
+use hookwright::domain::intent::{Creating, Intent};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::DeleteParams;
@@ -81,7 +83,7 @@ const fn again(point: FailPoint) -> Writes {
 }
 
 impl Journey {
-    /// What it writes, in this order. More of what it names, and what it does not name, it does not write; see `unnamed`.
+    /// What it writes, in this order. More it does not write, see [`Journey::most`].
     pub fn writes(self) -> Vec<Writes> {
         use FailPoint::*;
         match self {
@@ -112,6 +114,56 @@ impl Journey {
             Self::Orphaning => vec![once(Unmark), times(2, Event), once(Release), once(ConnectionRelease)],
             Self::DeletionOfAll => vec![once(Delete), once(Release), once(ConnectionRelease)],
         }
+    }
+
+    /// How often at most an operator that lives makes such a write, with what `end` asks of it.
+    pub fn most(self, point: FailPoint) -> usize {
+        use FailPoint::*;
+        let named = |point| self.writes().iter().find(|writes| writes.point == point).map_or(0, |writes| writes.times);
+        // An operator that runs before leaves nothing to do for the connection.
+        let fresh = usize::from(self.is_first());
+        match point {
+            // Each of the two passes that are asked for in the end is echoed; before the connection is ready, status says so.
+            Status if !self.ends_gone() => named(Status) + 2 + fresh,
+            // That it waits for what a creation may still make.
+            Status => usize::from(self == Self::DeletionOfUnrecordedMasked),
+            ConnectionHold => fresh,
+            // Of one that is used while it is deleted, too.
+            ConnectionStatus => fresh + usize::from(self == Self::DeletionOfAll),
+            // For each write to the remote, each change of a reason, and each webhook that is left.
+            Event => {
+                let changes = [Create, Update, Unmark, Delete].into_iter().map(named).sum::<usize>();
+                let left = usize::from(matches!(self, Self::Orphaning | Self::DeletionOfUnrecordedMasked));
+                changes + self.most(Status) + self.most(ConnectionStatus) + left
+            }
+            other => named(other),
+        }
+    }
+
+    /// Whether no operator runs before what happens.
+    fn is_first(self) -> bool {
+        matches!(
+            self,
+            Self::Creation
+                | Self::CreationMasked
+                | Self::CreationBesideLookalike
+                | Self::CreationUnmarked
+                | Self::CreationElected
+                | Self::Adoption
+                | Self::AdoptionOfEqual
+        )
+    }
+
+    /// Whether the object is deleted in the end.
+    fn ends_gone(self) -> bool {
+        matches!(
+            self,
+            Self::Deletion
+                | Self::Orphaning
+                | Self::DeletionOfUnrecorded
+                | Self::DeletionOfUnrecordedMasked
+                | Self::DeletionOfAll
+        )
     }
 
     /// How its operators are started.
@@ -249,13 +301,10 @@ impl Journey {
 
     /// Waits for the end after so many rounds, and holds it against what has to be.
     pub async fn end(self, world: &World, rounds: usize, untouched: &[Webhook]) {
-        match self {
-            Self::Deletion
-            | Self::Orphaning
-            | Self::DeletionOfUnrecorded
-            | Self::DeletionOfUnrecordedMasked
-            | Self::DeletionOfAll => self.gone(world).await,
-            _ => self.settled(world, rounds, untouched).await,
+        if self.ends_gone() {
+            self.gone(world).await;
+        } else {
+            self.settled(world, rounds, untouched).await;
         }
         if self == Self::Creation {
             let args = &world.operator_setup.args;
@@ -291,10 +340,30 @@ impl Journey {
         }
         assert_eq!((webhook.name.as_str(), webhook.url.as_str(), webhook.active), ("builds", RECEIVER, true));
         assert_eq!((&webhook.headers, webhook.events.as_slice()), (&headers, &["deployment.build.created".into()][..]));
+        self.no_creation_is_open(world, &object, webhook, untouched);
         // And there it rests.
         world.sim.clear_calls();
         world.pass("builds").await;
         assert_writes(world, &[]);
+    }
+
+    /// What is left of the intent to create speaks of a creation that has ended, and of what was there before it.
+    fn no_creation_is_open(self, world: &World, object: &ProjectWebhook, webhook: &Webhook, untouched: &[Webhook]) {
+        let left = object.annotations().get(CREATING);
+        if matches!(self, Self::Adoption | Self::AdoptionOfEqual) {
+            assert_eq!(left, None, "nothing was created");
+            return;
+        }
+        let creating = Creating::parse(left.expect("something was created")).expect("it can be read");
+        let own = Some(webhook.id.parse().unwrap());
+        let intent = Intent { held: true, creating: Some(creating.clone()) };
+        assert!(!intent.is_open(own) && creating.generation <= object.metadata.generation.unwrap(), "{creating:?}");
+        let replaces = matches!(self, Self::Replacement | Self::ReplacementMasked);
+        assert_eq!((creating.replaces, creating.after.is_some()), (replaces, replaces), "{creating:?}");
+        let before = untouched.iter().map(|webhook| webhook.id.parse().unwrap()).chain(creating.after);
+        assert_eq!(creating.candidates, before.collect(), "what was there before");
+        let old = creating.after.map(|old| old.to_string());
+        assert!(world.remote().iter().all(|webhook| Some(&webhook.id) != old.as_ref()), "the old one is deleted");
     }
 
     async fn gone(self, world: &World) {

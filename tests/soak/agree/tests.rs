@@ -7,6 +7,9 @@ use crate::declaration::PLACES;
 struct Books {
     ledger: Ledger,
     cluster: BTreeMap<(String, String), ProjectWebhook>,
+    connections: BTreeMap<(String, String), Held>,
+    recorded: BTreeSet<String>,
+    hidden: Vec<Spell>,
     remote: [Vec<Webhook>; PROJECTS],
     bystanders: [Vec<Webhook>; PROJECTS],
     warned: BTreeSet<String>,
@@ -40,20 +43,35 @@ fn stranger(id: &str) -> Webhook {
     Webhook { url: "https://other.example.com/".into(), headers: BTreeMap::new(), ..webhook(id, &declaration()) }
 }
 
+fn condition(type_: &str, reason: &str) -> Condition {
+    let since = "2026-01-01T00:00:00Z";
+    let condition =
+        json!({ "type": type_, "status": "True", "reason": reason, "message": "", "lastTransitionTime": since });
+    serde_json::from_value(condition).unwrap()
+}
+
 fn books() -> Books {
     let declaration = declaration();
     let none = std::array::from_fn(|_| (String::new(), String::new()));
     let mut object = declaration.manifest(&none);
     object["metadata"]["generation"] = json!(2);
-    let ready = json!({
-        "type": "Ready", "status": "True", "reason": "Synced", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+    object["metadata"]["finalizers"] = json!([FINALIZER]);
+    object["status"] = json!({
+        "observedGeneration": 2, "webhookId": "a", "ownership": "Created", "applied": { "generation": 2 },
+        "conditions": [condition("Ready", "Synced")],
     });
-    object["status"] =
-        json!({ "observedGeneration": 2, "webhookId": "a", "ownership": "Created", "conditions": [ready] });
+    let connection = |name: &str, finalizers: &[&str]| {
+        let finalizers = finalizers.iter().map(|finalizer| (*finalizer).to_owned()).collect();
+        let conditions = vec![condition("Ready", "Configured")];
+        (("Connection".to_owned(), name.to_owned()), Held { finalizers, conditions, version: String::new() })
+    };
     let key = (declaration.namespace().to_owned(), object_name(declaration.object));
     let mut books = Books {
         ledger: Ledger::new(),
         cluster: BTreeMap::from([(key, serde_json::from_value(object).unwrap())]),
+        connections: BTreeMap::from([connection(PLACES[0].connection, &[FINALIZER]), connection("second", &[])]),
+        recorded: BTreeSet::from(["a".into()]),
+        hidden: vec![],
         remote: Default::default(),
         bystanders: Default::default(),
         warned: BTreeSet::new(),
@@ -78,12 +96,13 @@ impl Books {
         self.ledger.entries.get_mut(&7).unwrap().declaration.deletion = policy;
         assert!(self.ledger.deleted(7, None));
         self.cluster.clear();
+        self.connections.clear();
         self
     }
 
     fn scene(&self) -> Scene<'_> {
-        let Self { ledger, cluster, remote, bystanders, warned } = self;
-        Scene { ledger, cluster, remote, bystanders, warned }
+        let Self { ledger, cluster, connections, remote, recorded, hidden, bystanders, warned } = self;
+        Scene { ledger, cluster, connections, remote, recorded, hidden, bystanders, warned }
     }
 
     #[track_caller]
@@ -134,12 +153,55 @@ fn status_has_to_speak_of_the_present_spec_and_to_name_the_webhook() {
     let mut stale = books();
     stale.object().metadata.generation = Some(3);
     stale.says("status is behind");
+    let mut unapplied = books();
+    unapplied.object().status.as_mut().unwrap().applied.as_mut().unwrap().generation = 1;
+    unapplied.says("generation Some(1) is said to be applied");
     let mut nameless = books();
     nameless.object().status.as_mut().unwrap().webhook_id = None;
     nameless.says("status names no webhook");
     let mut unmarked = books();
     unmarked.own()[1].headers.clear();
     unmarked.says("it is not marked");
+}
+
+type Change = fn(&mut ProjectWebhook);
+
+#[test]
+fn nothing_may_be_left_over_on_an_object() {
+    let changes: [(Change, &str); 5] = [
+        (|object| object.metadata.finalizers = None, "its finalizers are []"),
+        (|object| object.metadata.finalizers.as_mut().unwrap().push(FINALIZER.into()), "its finalizers are"),
+        (|object| status_of(object).conditions.push(condition("Stalled", "Conflict")), "it is not Ready alone"),
+        (|object| status_of(object).drift = serde_json::from_value(drift()).unwrap(), "status tells of drift"),
+        (|object| status_of(object).conditions[0].reason = "Observed".into(), "it is not Ready alone"),
+    ];
+    for (change, says) in changes {
+        let mut books = books();
+        change(books.object());
+        books.says(says);
+    }
+}
+
+fn status_of(object: &mut ProjectWebhook) -> &mut hookwright::api::project_webhook::ProjectWebhookStatus {
+    object.status.as_mut().unwrap()
+}
+
+fn drift() -> serde_json::Value {
+    json!([{ "field": "active", "desired": "true", "actual": "false" }])
+}
+
+#[test]
+fn a_connection_is_held_while_it_is_used_and_only_then() {
+    let key = |name: &str| ("Connection".to_owned(), name.to_owned());
+    let mut unheld = books();
+    unheld.connections.get_mut(&key(PLACES[0].connection)).unwrap().finalizers.clear();
+    unheld.says("its finalizers are [], not");
+    let mut held = books();
+    held.connections.get_mut(&key("second")).unwrap().finalizers.push(FINALIZER.into());
+    held.says("not []");
+    let mut rejected = books();
+    rejected.connections.get_mut(&key("second")).unwrap().conditions = vec![condition("Ready", "CredentialsRejected")];
+    rejected.says("CredentialsRejected");
 }
 
 #[test]
@@ -166,9 +228,29 @@ fn what_was_deleted_is_gone_and_what_is_left_was_told() {
     told.own().push(webhook("b", &declaration()));
     told.warned.insert("b".into());
     told.says("are more than one");
-    let mut left = books().orphan(None);
-    left.warned.insert("a".into());
-    left.says("should be deleted");
-    left.ledger.hidden.insert(PLACES[0].project);
-    assert_eq!((disagreements(&left.scene()), left_on_suspicion(&left.scene())), (vec![], 1));
+}
+
+#[test]
+fn only_what_was_hidden_and_never_recorded_is_left_on_suspicion() {
+    let left = || {
+        let mut left = books().orphan(None);
+        left.warned.insert("a".into());
+        left.recorded.clear();
+        left
+    };
+    left().says("should be deleted");
+    let spell = |project, until| Spell::for_test(project, until);
+    let mut hidden = left();
+    hidden.hidden.push(spell(PLACES[0].project, None));
+    assert_eq!((disagreements(&hidden.scene()), suspects(&hidden.scene())), (vec![], vec!["a".to_owned()]));
+    hidden.recorded.insert("a".into());
+    hidden.says("should be deleted");
+    let mut elsewhere = left();
+    elsewhere.hidden.push(spell(PLACES[0].project + 1, None));
+    elsewhere.says("should be deleted");
+    let mut before = left();
+    before.hidden.push(spell(PLACES[0].project, Some(jiff::Timestamp::MIN)));
+    before.says("should be deleted");
+    before.ledger.suspected.insert("a".into());
+    assert_eq!(disagreements(&before.scene()), []);
 }

@@ -280,15 +280,16 @@ pub struct Applied {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Remote {
-    /// Display name, cut to 256 characters, as the other texts of the remote are.
+    /// Display name, cut to 256 bytes, as the other texts of the remote are; empty if the remote does not show it.
     #[schemars(length(max = 257))]
     pub name: String,
-    /// Host of its URL; path and query may be credentials and are not shown.
+    /// Host of its URL; path and query may be credentials and are not shown. Empty if the remote does not show the URL.
     #[schemars(length(max = 257))]
     pub url_host: String,
-    /// Whether it delivers.
-    pub active: bool,
-    /// Its events; at most 100 of them.
+    /// Whether it delivers; absent if the remote does not show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
+    /// Its events; at most 100 of them, and none if the remote does not show them.
     #[schemars(length(max = 100), inner(length(max = 257)))]
     pub events: Vec<String>,
     /// Names of its headers, without the operator's own; at most 100 of them.

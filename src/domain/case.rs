@@ -133,10 +133,20 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether the remote may drop our marker alone, and show the other headers: nothing says so, but no webhook shows
+    /// any marker. Too little to take a webhook, enough not to take it for somebody else's.
+    #[must_use]
+    pub fn may_drop_our_marker(&self, webhook: &Webhook) -> bool {
+        webhook.marker == SeenMarker::Absent && !self.shows_markers()
+    }
+
+    fn shows_markers(&self) -> bool {
+        self.listed().any(|webhook| matches!(webhook.marker, SeenMarker::Shown(_)))
+    }
+
     fn shows_headers(&self) -> bool {
         let shown = |value: &SeenValue| matches!(value, SeenValue::Plain(_));
-        self.listed()
-            .any(|webhook| matches!(webhook.marker, SeenMarker::Shown(_)) || webhook.headers.values().any(shown))
+        self.shows_markers() || self.listed().any(|webhook| webhook.headers.values().any(shown))
     }
 }
 

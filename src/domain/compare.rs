@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::desired::{Changes, Desired};
 use super::marker::Marker;
 use super::observed::{HeaderName, SeenValue, Webhook};
+use super::secret::ReceiverUrl;
 
 /// A field of a webhook that can differ.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +78,7 @@ impl Difference {
     }
 }
 
-/// What a masked header value counts for.
+/// What a masked header value counts for, and a field that the remote does not show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Masked {
     /// The remote accepted a write of just these values: they count as equal.
@@ -90,9 +91,10 @@ const ABSENT: &str = "(absent)";
 const PRESENT: &str = "(present)";
 const DIFFERS: &str = "(differs)";
 const MASKED: &str = "(masked)";
+const NOT_SHOWN: &str = "(not shown)";
 
 /// Everything in which the remote differs from the spec. Events and header names compare without regard to case, events
-/// as sets, URLs after normalising.
+/// as sets, URLs after normalising. What the remote masks or does not show counts as `masked` says.
 #[must_use]
 pub fn differences(desired: &Desired, seen: &Webhook, masked: Masked) -> Vec<Difference> {
     let Desired { name, url, headers, active, events } = desired;
@@ -110,17 +112,20 @@ pub fn differences(desired: &Desired, seen: &Webhook, masked: Masked) -> Vec<Dif
     } = seen;
     let mut found = Vec::new();
     let mut add = |field, desired: String, actual: String| found.push(Difference { field, desired, actual });
-    if name != seen_name {
-        add(Field::Name, bounded(name), bounded(seen_name));
+    let differs = |equal: Option<bool>| !equal.unwrap_or(masked == Masked::Accepted);
+    let or_hidden = |text: Option<String>| text.unwrap_or_else(|| NOT_SHOWN.into());
+    if differs(seen_name.as_ref().map(|seen| seen == name)) {
+        add(Field::Name, bounded(name), or_hidden(seen_name.as_deref().map(bounded)));
     }
-    if url != seen_url {
-        add(Field::Url, DIFFERS.into(), DIFFERS.into());
+    if differs(seen_url.as_ref().map(|seen| seen == url)) {
+        let desired = if seen_url.is_some() { DIFFERS } else { PRESENT };
+        add(Field::Url, desired.into(), or_hidden(seen_url.as_ref().map(|_| DIFFERS.into())));
     }
-    if active != seen_active {
-        add(Field::Active, active.to_string(), seen_active.to_string());
+    if differs(seen_active.map(|seen| seen == *active)) {
+        add(Field::Active, active.to_string(), or_hidden(seen_active.map(|seen| seen.to_string())));
     }
-    if event_set(events) != event_set(seen_events) {
-        add(Field::Events, event_list(events), event_list(seen_events));
+    if differs(seen_events.as_ref().map(|seen| event_set(seen) == event_set(events))) {
+        add(Field::Events, event_list(events), or_hidden(seen_events.as_deref().map(event_list)));
     }
     for (header, value) in headers {
         let field = Field::Header(header.clone());
@@ -163,25 +168,33 @@ pub fn field_fingerprint(field: &Field, seen: &Webhook) -> u64 {
     let mut hasher = DefaultHasher::new();
     match field {
         Field::Name => seen.name.hash(&mut hasher),
-        Field::Url => seen.url.expose().hash(&mut hasher),
+        Field::Url => seen.url.as_ref().map(ReceiverUrl::expose).hash(&mut hasher),
         Field::Active => seen.active.hash(&mut hasher),
-        Field::Events => event_set(&seen.events).hash(&mut hasher),
+        Field::Events => seen.events.as_deref().map(event_set).hash(&mut hasher),
         Field::Header(name) => seen.headers.get(name).hash(&mut hasher),
         Field::Webhook => seen.id.hash(&mut hasher),
     }
     hasher.finish()
 }
 
-/// Whether two webhooks are the same to a person: name and receiver.
+/// Whether two webhooks are the same to a person: name and receiver, both of them shown.
 #[must_use]
 pub fn same_name_and_url(desired: &Desired, seen: &Webhook) -> bool {
-    desired.name == seen.name && desired.url == seen.url
+    seen.name.is_some() && seen.url.is_some() && may_be_same(desired, seen)
 }
 
-/// Whether the events are the same set.
+/// Whether two webhooks may be the same to a person: nothing that the remote shows of name and receiver says otherwise.
+/// Enough to create nothing beside it, too little to take it.
+#[must_use]
+pub fn may_be_same(desired: &Desired, seen: &Webhook) -> bool {
+    seen.name.as_ref().is_none_or(|name| *name == desired.name)
+        && seen.url.as_ref().is_none_or(|url| *url == desired.url)
+}
+
+/// Whether the events are the same set, and shown.
 #[must_use]
 pub fn same_events(desired: &Desired, seen: &Webhook) -> bool {
-    event_set(&desired.events) == event_set(&seen.events)
+    seen.events.as_ref().is_some_and(|seen| event_set(seen) == event_set(&desired.events))
 }
 
 fn event_set(events: &[String]) -> BTreeSet<String> {
@@ -194,12 +207,13 @@ fn event_list(events: &[String]) -> String {
     bounded(&format!("[{}]", sorted.into_iter().collect::<Vec<_>>().join(",")))
 }
 
-/// Text of the remote, bounded for status and messages.
+/// Text of the remote, bounded for status and messages: in bytes, because it is bytes that an object has few of.
 #[must_use]
 pub fn bounded(text: &str) -> String {
     const MAX: usize = 256;
-    let clean: String = text.chars().take(MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(MAX).is_some() { format!("{clean}…") } else { clean }
+    let kept = &text[..text.floor_char_boundary(MAX)];
+    let clean: String = kept.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if kept.len() < text.len() { clean + "…" } else { clean }
 }
 
 #[cfg(test)]

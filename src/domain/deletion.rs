@@ -147,8 +147,8 @@ fn perhaps_ours(case: &Case, view: &View<'_>, rivals: &dyn Rivals) -> Vec<Webhoo
         return vec![];
     };
     let suspect = |webhook: &&Webhook| {
-        webhook.name == case.name
-            && view.may_hide_our_marker(webhook, case.marking)
+        webhook.name.as_ref().is_none_or(|name| *name == case.name)
+            && (view.may_hide_our_marker(webhook, case.marking) || view.may_drop_our_marker(webhook))
             && !creating.candidates.contains(&webhook.id)
             && case.owned_id() != Some(webhook.id)
             && rivals.claimants(webhook.id).is_empty()

@@ -81,12 +81,12 @@ pub fn desired() -> Desired {
 pub fn bare(n: u8) -> Webhook {
     Webhook {
         id: id(n),
-        name: "Builds".into(),
-        url: ReceiverUrl::new("https://hooks.example.com/canary"),
+        name: Some("Builds".into()),
+        url: Some(ReceiverUrl::new("https://hooks.example.com/canary")),
         headers: [(HeaderName::new("X-Team"), SeenValue::Plain(SecretText::new("canary-shop")))].into(),
         marker: SeenMarker::Absent,
-        active: true,
-        events: vec!["build.created".into(), "build.failed".into()],
+        active: Some(true),
+        events: Some(vec!["build.created".into(), "build.failed".into()]),
         created_at: Some(format!("2026-01-01T00:00:{n:02}Z")),
         updated_at: None,
     }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use super::case::{Case, Found, View};
 use super::claim::{Foreign, Rivals, Strength, foreign};
-use super::compare::{Masked, differences, same_events, same_name_and_url};
+use super::compare::{Masked, differences, may_be_same, same_events, same_name_and_url};
 use super::desired::Desired;
 use super::ids::{ObjectKey, WebhookId};
 use super::intent::Creating;
 use super::marker::SeenMarker;
+use super::memory::Posted;
 use super::observed::Webhook;
 use crate::api::project_webhook::{AdoptionPolicy, ManagementPolicy, Ownership};
 
@@ -43,9 +44,15 @@ pub enum Identity<'a> {
     OtherCreating(ObjectKey, Vec<&'a Webhook>),
 }
 
-/// Answers whose the webhooks are. `open` says that a creation was begun of which no end is known.
+/// Answers whose the webhooks are.
 #[must_use]
-pub fn identify<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Rivals, open: bool) -> Identity<'a> {
+pub fn identify<'a>(
+    case: &Case,
+    desired: &Desired,
+    view: &View<'a>,
+    rivals: &dyn Rivals,
+    posted: Posted,
+) -> Identity<'a> {
     if let Some(id) = case.pinned {
         return pinned(case, view, rivals, id);
     }
@@ -56,7 +63,7 @@ pub fn identify<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dy
     if let Some((id, ownership)) = case.owned() {
         match view.find(id) {
             Found::There(webhook) => {
-                if open && let Some(new) = unmarked(case, desired, view, rivals) {
+                if let Some(new) = unmarked(case, desired, view, rivals, posted) {
                     return new;
                 }
                 return match foreign(case, webhook, rivals, Strength::Recorded) {
@@ -72,7 +79,7 @@ pub fn identify<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dy
             Found::Gone => {}
         }
     }
-    let new = if open { unmarked(case, desired, view, rivals) } else { None };
+    let new = unmarked(case, desired, view, rivals, posted);
     new.unwrap_or_else(|| lookalikes(case, desired, view, rivals))
 }
 
@@ -177,12 +184,25 @@ fn is_unclaimed(view: &View<'_>, rivals: &dyn Rivals, id: WebhookId) -> bool {
 
 /// Where markers are hidden: the single webhook with our name, URL and events that nobody claims and that was not there
 /// before our POST. If there are more, or the spec has changed since, or somebody else with the same name is creating too,
-/// then one of them may be ours, so nothing is created beside them, and it can't be known which, so none is taken.
-fn unmarked<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Rivals) -> Option<Identity<'a>> {
-    let creating = case.intent.creating.as_ref()?;
+/// or the remote shows too little to tell, then one of them may be ours, so nothing is created beside them, and it can't
+/// be known which, so none is taken.
+///
+/// Where the remote shows headers, it may still drop the marker alone: as long as no webhook shows any. Then ours is what
+/// equals the spec in everything, if the POST was accepted; after a crash nobody knows that any more, and a person decides.
+fn unmarked<'a>(
+    case: &Case,
+    desired: &Desired,
+    view: &View<'a>,
+    rivals: &dyn Rivals,
+    posted: Posted,
+) -> Option<Identity<'a>> {
+    let creating = case.intent.creating.as_ref().filter(|_| posted != Posted::No)?;
+    let unchanged = creating.generation == case.basis.generation;
+    let is_just_so = |webhook: &Webhook| differences(desired, webhook, Masked::Accepted).is_empty();
+    let may_drop = |webhook: &Webhook| view.may_drop_our_marker(webhook) && (!unchanged || is_just_so(webhook));
     let perhaps = |webhook: &&Webhook| {
-        same_name_and_url(desired, webhook)
-            && view.may_hide_our_marker(webhook, case.marking)
+        may_be_same(desired, webhook)
+            && (view.may_hide_our_marker(webhook, case.marking) || may_drop(webhook))
             && !creating.candidates.contains(&webhook.id)
             && case.owned_id() != Some(webhook.id)
             && rivals.claimants(webhook.id).is_empty()
@@ -191,7 +211,12 @@ fn unmarked<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Ri
         return None;
     }
     let found: Vec<_> = view.listed().filter(perhaps).collect();
-    let as_posted = |webhook| creating.generation == case.basis.generation && same_events(desired, webhook);
+    let as_posted = |webhook: &Webhook| {
+        unchanged
+            && same_name_and_url(desired, webhook)
+            && same_events(desired, webhook)
+            && (view.may_hide_our_marker(webhook, case.marking) || (posted == Posted::Accepted && is_just_so(webhook)))
+    };
     match (found.as_slice(), rivals.creating(&desired.name)) {
         ([], _) => None,
         (_, Some(other)) => Some(Identity::OtherCreating(other, found)),
@@ -204,7 +229,7 @@ fn unmarked<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Ri
 /// is to be replaced has to be recorded before.
 #[must_use]
 pub fn intent_to_create(case: &Case, desired: &Desired, view: &View<'_>, replaces: bool) -> Creating {
-    let same = view.listed().filter(|webhook| same_name_and_url(desired, webhook));
+    let same = view.listed().filter(|webhook| may_be_same(desired, webhook));
     Creating {
         after: case.owned_id(),
         replaces,
@@ -227,12 +252,11 @@ pub fn intent_to_adopt(case: &Case, desired: &Desired, view: &View<'_>, id: Webh
 }
 
 fn lookalikes<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn Rivals) -> Identity<'a> {
-    let same = || view.listed().filter(|webhook| same_name_and_url(desired, webhook));
+    let same = || view.listed().filter(|webhook| may_be_same(desired, webhook));
+    let exactly = || view.listed().filter(|webhook| same_name_and_url(desired, webhook));
     if case.management == ManagementPolicy::Observe {
-        return best(case, desired, &same().collect::<Vec<_>>()).map_or(Identity::Nothing, |webhook| Identity::Mine {
-            webhook,
-            ownership: Ownership::Observed,
-            surplus: vec![],
+        return best(case, desired, &exactly().collect::<Vec<_>>()).map_or(Identity::Nothing, |webhook| {
+            Identity::Mine { webhook, ownership: Ownership::Observed, surplus: vec![] }
         });
     }
     if case.adoption == AdoptionPolicy::CreateAnother {
@@ -249,14 +273,16 @@ fn lookalikes<'a>(case: &Case, desired: &Desired, view: &View<'a>, rivals: &dyn 
     let found: Vec<_> = same().filter(unclaimed).collect();
     // Two that want to adopt the same one: the second is told, however long after the first it looks.
     if found.is_empty() && case.adoption == AdoptionPolicy::Adopt {
-        let unmarked = same().filter(|webhook| !matches!(webhook.marker, SeenMarker::Shown(_)));
+        let unmarked = exactly().filter(|webhook| !matches!(webhook.marker, SeenMarker::Shown(_)));
         let mut adopted =
             unmarked.filter_map(|webhook| Some((webhook.id, rivals.claimants(webhook.id).into_iter().next()?)));
         if let Some((id, holder)) = adopted.next() {
             return Identity::Foreign(id, Foreign::ClaimedBy(holder.key));
         }
     }
-    let hides_markers = found.iter().any(|webhook| view.may_hide_our_marker(webhook, case.marking));
+    let hides_marker =
+        |webhook: &&Webhook| view.may_hide_our_marker(webhook, case.marking) || view.may_drop_our_marker(webhook);
+    let hides_markers = found.iter().any(hides_marker);
     match rivals.creating(&desired.name) {
         _ if found.is_empty() => Identity::Nothing,
         Some(other) if hides_markers => Identity::OtherCreating(other, found),

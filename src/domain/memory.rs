@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::compare::{Difference, Field, field_fingerprint};
 use super::desired::Changes;
 use super::ids::WebhookId;
-use super::observed::{Fingerprint, Webhook};
+use super::observed::{Fingerprint, SeenValue, Webhook};
 use super::schedule::BACKOFF_LAST;
 use super::time::Moment;
 use crate::api::project_webhook::Applied;
@@ -50,6 +50,17 @@ pub enum Answer {
     Refused,
 }
 
+/// What is known of the last POST, as long as a webhook that nobody claims may be what it made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// It made none that is not known.
+    No,
+    /// It had no clear answer, or a process before this one made it.
+    Perhaps,
+    /// The remote accepted it, and has not shown what it made.
+    Accepted,
+}
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Memory {
@@ -69,7 +80,8 @@ pub struct Memory {
     /// POSTs without a clear answer since one had one, and when the last of them ended.
     unclear_creations: u32,
     last_unclear: Moment,
-    /// The basis of the last accepted write of the whole header map, and the webhook; that of a POST is not known.
+    /// The basis of the last accepted write of all that the remote masks or does not show, and the webhook; that of a POST
+    /// is not known.
     accepted: Option<(Basis, Option<WebhookId>)>,
     /// The last PATCH: when it ended and what the webhook was before.
     last_update: Option<(Moment, Fingerprint)>,
@@ -127,13 +139,15 @@ impl Memory {
         self.creation = if answer == Answer::Refused { Creation::Settled } else { Creation::Pending { since: now } };
         // One that was refused, or lost without a clear answer, may be tried again.
         self.replaced |= replacing && answer == Answer::Accepted;
+        // What an earlier POST may still bring was made of other values, perhaps, and looks the same where they are hidden.
+        let only_one = !self.outstanding;
         self.outstanding |= answer != Answer::Refused;
         self.recreating &= answer != Answer::Refused;
         self.unclear_creations = if answer == Answer::Unclear { self.unclear_creations + 1 } else { 0 };
         self.last_unclear = now;
         if answer == Answer::Accepted {
             self.unseen_creations += 1;
-            self.accepted = Some((self.basis.clone(), None));
+            self.accepted = only_one.then(|| (self.basis.clone(), None));
         }
     }
 
@@ -144,7 +158,7 @@ impl Memory {
             *self.corrections.entry(field.clone()).or_insert(0) += 1;
         }
         self.last_update = Some((now, before.fingerprint()));
-        if changes.headers.is_some() {
+        if is_all_hidden_sent(before, changes) {
             self.accepted = Some((self.basis.clone(), Some(before.id)));
         }
     }
@@ -182,9 +196,13 @@ impl Memory {
 
     /// Whether a webhook that nobody claims may be what a POST of ours made. `open` is
     /// [`super::intent::Intent::is_open`]: once status names the webhook, that creation has ended.
-    pub const fn is_outstanding(&mut self, open: bool) -> bool {
+    pub const fn posted(&mut self, open: bool) -> Posted {
         self.outstanding = self.outstanding && open;
-        self.outstanding
+        match (self.outstanding, self.unseen_creations) {
+            (false, _) => Posted::No,
+            (true, 0) => Posted::Perhaps,
+            (true, _) => Posted::Accepted,
+        }
     }
 
     /// How long a creation is waited for by now; `None` if none is under way or it can't come any more.
@@ -225,7 +243,7 @@ impl Memory {
         self.contested_since = None;
     }
 
-    /// Whether the remote accepted these very values for this webhook: what it masks then counts as equal. A POST did
+    /// Whether the remote accepted these very values for this webhook: what it hides then counts as equal. A POST did
     /// not say which webhook it made, so it counts for one that we `created` only.
     #[must_use]
     pub fn has_accepted(&self, basis: &Basis, id: WebhookId, created: bool) -> bool {
@@ -284,6 +302,17 @@ impl Memory {
         }
         recurring
     }
+}
+
+/// Whether a PATCH sent everything that the remote did not show of the webhook.
+fn is_all_hidden_sent(before: &Webhook, changes: &Changes) -> bool {
+    let Changes { name, url, headers, active, events } = changes;
+    let masked = before.headers.values().any(|value| *value == SeenValue::Masked);
+    (before.name.is_some() || name.is_some())
+        && (before.url.is_some() || url.is_some())
+        && (before.active.is_some() || active.is_some())
+        && (before.events.is_some() || events.is_some())
+        && (!masked || headers.is_some())
 }
 
 #[cfg(test)]

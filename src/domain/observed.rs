@@ -78,23 +78,24 @@ pub fn is_mask(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b == b'*')
 }
 
-/// A webhook as the remote shows it.
+/// A webhook as the remote shows it. A field that is `None` is not shown: what it holds is not known, as with a masked
+/// value, so the last accepted write counts ([`super::compare::Masked`]).
 #[derive(Clone, Debug)]
 pub struct Webhook {
     /// Its id.
     pub id: WebhookId,
     /// Display name.
-    pub name: String,
+    pub name: Option<String>,
     /// Receiver.
-    pub url: ReceiverUrl,
+    pub url: Option<ReceiverUrl>,
     /// Headers, without the marker.
     pub headers: BTreeMap<HeaderName, SeenValue>,
     /// Who created it.
     pub marker: SeenMarker,
     /// Whether it delivers.
-    pub active: bool,
+    pub active: Option<bool>,
     /// Events, as the remote orders them.
-    pub events: Vec<String>,
+    pub events: Option<Vec<String>>,
     /// As the remote says it, RFC 3339.
     pub created_at: Option<String>,
     /// As the remote says it, RFC 3339.
@@ -124,7 +125,8 @@ impl Webhook {
     pub fn fingerprint(&self) -> Fingerprint {
         let Self { id, name, url, headers, marker, active, events, created_at, updated_at } = self;
         let mut hasher = DefaultHasher::new();
-        (id, name, url.expose(), headers, marker, active, events, created_at, updated_at).hash(&mut hasher);
+        (id, name, url.as_ref().map(ReceiverUrl::expose), headers, marker, active, events, created_at, updated_at)
+            .hash(&mut hasher);
         Fingerprint(hasher.finish())
     }
 }

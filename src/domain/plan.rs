@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::case::{Case, View};
 use super::claim::Rivals;
-use super::compare::{Difference, Masked, changes, differences};
+use super::compare::{Difference, Masked, changes, differences, same_name_and_url};
 use super::desired::Desired;
 use super::identify::{Identity, identify};
 use super::ids::WebhookId;
@@ -71,8 +71,8 @@ pub fn plan<'a>(
 ) -> Plan<'a> {
     memory.rebase(&case.basis);
     let scene = Scene { case, desired, view, rivals, timing };
-    let open = memory.is_outstanding(case.intent.is_open(case.owned_id()));
-    let identity = identify(case, desired, view, rivals, open);
+    let posted = memory.posted(case.intent.is_open(case.owned_id()));
+    let identity = identify(case, desired, view, rivals, posted);
     if !matches!(identity, Identity::OtherCreating(..) | Identity::Ask(_)) {
         memory.uncontested();
     }
@@ -139,7 +139,7 @@ fn keep<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, webhook: &'a Webhook, ow
 /// Whether what the remote masks is what we wrote: to this webhook, or to the one that the POST made.
 fn masked(case: &Case, memory: &Memory, id: WebhookId, ownership: Ownership) -> Masked {
     let created = ownership == Ownership::Created;
-    let applied = case.applied.as_ref() == Some(&case.basis) && (created || case.owned_id() == Some(id));
+    let applied = case.applied.as_ref() == Some(&case.basis) && case.owned_id() == Some(id);
     if applied || memory.has_accepted(&case.basis, id, created) { Masked::Accepted } else { Masked::Unknown }
 }
 
@@ -200,6 +200,7 @@ fn absent<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, lookalikes: &[&'a Webh
     memory.creation = Creation::Settled;
     if let ([webhook], AdoptionPolicy::Adopt) = (lookalikes, case.adoption)
         && webhook.marker == SeenMarker::Absent
+        && same_name_and_url(desired, webhook)
     {
         // Age decides between two that want it, so the younger lets the older decide first.
         if let Some(other) = rivals.older_wish(&desired.name) {

@@ -9,8 +9,8 @@ use super::refusal::Refusal;
 use crate::api::condition::{Class, READY, RECONCILING, Reason, STALLED};
 use crate::api::project_webhook::{Correction, Drift, Ownership, ProjectWebhookStatus, Remote};
 
-/// Items of a list in status: what the schema allows. The remote may hold more, and a status that is refused would say
-/// nothing at all.
+/// Items of a list in status: what the schema allows. The remote may hold more, up to the 4 MiB of its answer, and a status
+/// that is refused would leave the one before it, and its Ready=True.
 const LISTED: usize = 100;
 
 /// What a pass found out about the remote.
@@ -97,8 +97,7 @@ pub fn next_status(
         after.applied.clone_from(&outcome.basis);
     }
     if let Some(recurring) = &outcome.recurring {
-        let told = |(field, count): &(Field, u32)| Correction { field: field.to_string(), count: *count };
-        after.corrections = recurring.iter().take(LISTED).map(told).collect();
+        after.corrections = corrections(recurring);
     }
     if outcome.wrote {
         after.last_applied_time = Some(now.clone());
@@ -143,6 +142,13 @@ pub fn current_reason(conditions: &[Condition]) -> Option<Reason> {
     Reason::ALL.iter().copied().find(|reason| reason.as_str() == ready.reason)
 }
 
+/// The webhook itself comes first: that creations were given up is what the next process must not miss.
+fn corrections(recurring: &[(Field, u32)]) -> Vec<Correction> {
+    let (webhook, fields): (Vec<_>, Vec<_>) = recurring.iter().partition(|(field, _)| *field == Field::Webhook);
+    let told = webhook.into_iter().chain(fields).take(LISTED);
+    told.map(|(field, count)| Correction { field: field.to_string(), count: *count }).collect()
+}
+
 fn drift(difference: &Difference) -> Drift {
     let Difference { field, desired, actual } = difference;
     Drift { field: field.to_string(), desired: desired.clone(), actual: actual.clone() }
@@ -157,10 +163,10 @@ fn gone(reason: Reason) -> Vec<Drift> {
 fn remote(webhook: &Webhook) -> Remote {
     let Webhook { id: _, name, url, headers, marker: _, active, events, created_at, updated_at } = webhook;
     Remote {
-        name: bounded(name),
-        url_host: bounded(&url.host()),
+        name: name.as_deref().map(bounded).unwrap_or_default(),
+        url_host: url.as_ref().map(|url| bounded(&url.host())).unwrap_or_default(),
         active: *active,
-        events: events.iter().take(LISTED).map(|event| bounded(event)).collect(),
+        events: events.iter().flatten().take(LISTED).map(|event| bounded(event)).collect(),
         header_names: headers.keys().take(LISTED).map(|name| bounded(name.as_str())).collect(),
         created_at: created_at.as_deref().map(bounded),
         updated_at: updated_at.as_deref().map(bounded),
@@ -172,6 +178,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::domain::fixture::{bare, basis, ours};
+    use crate::domain::observed::HeaderName;
     use std::collections::BTreeSet;
 
     fn at(second: i64) -> Time {
@@ -261,6 +268,36 @@ mod tests {
     }
 
     #[test]
+    fn lists_are_cut_and_what_must_not_be_missed_comes_first() {
+        let name = |n: usize| format!("X-{n:05}");
+        let surplus = |n| Difference {
+            field: Field::Header(HeaderName::new(name(n))),
+            desired: "(absent)".into(),
+            actual: "(present)".into(),
+        };
+        let finding = Finding::Present {
+            webhook: Box::new(ours(1)),
+            ownership: Ownership::Created,
+            differences: (0..5000).map(surplus).collect(),
+        };
+        let mut recurring: Vec<_> = (0..5000).map(|n| (surplus(n).field, 2)).collect();
+        recurring.push((Field::Webhook, 1));
+        let outcome = Outcome { finding, recurring: Some(recurring), ..synced(&ours(1)) };
+        let status = after(&ProjectWebhookStatus::default(), &outcome);
+        assert_eq!((status.drift.len(), status.drift[0].field.as_str()), (100, "headers[X-00000]"));
+        assert_eq!((status.corrections.len(), status.corrections[0].field.as_str()), (100, "webhook"));
+    }
+
+    #[test]
+    fn what_the_remote_does_not_show_is_not_made_up() {
+        let hidden = Webhook { name: None, url: None, active: None, events: None, ..ours(1) };
+        let remote = after(&ProjectWebhookStatus::default(), &synced(&hidden)).remote.unwrap();
+        let json = serde_json::to_value(&remote).unwrap();
+        assert_eq!(json.get("active"), None);
+        assert_eq!((json["name"].as_str(), json["urlHost"].as_str()), (Some(""), Some("")));
+    }
+
+    #[test]
     fn status_shows_no_url_and_no_header_value() {
         let status = serde_json::to_string(&after(&ProjectWebhookStatus::default(), &synced(&ours(1)))).unwrap();
         assert!(status.contains("hooks.example.com") && status.contains("X-Team"), "{status}");
@@ -272,10 +309,10 @@ mod tests {
         use crate::domain::compare::{Masked, differences};
         use crate::domain::fixture::{desired, with_header};
         let mut huge = ours(1);
-        huge.name = "n".repeat(1000);
+        huge.name = Some("n".repeat(1000));
         huge.created_at = Some("2".repeat(1000));
-        huge.url = crate::domain::secret::ReceiverUrl::new(format!("https://{}/", "h.".repeat(500)));
-        huge.events = (0..500).map(|n| format!("{n}{}", "e".repeat(1000))).collect();
+        huge.url = Some(crate::domain::secret::ReceiverUrl::new(format!("https://{}/", "h.".repeat(500))));
+        huge.events = Some((0..500).map(|n| format!("{n}{}", "e".repeat(1000))).collect());
         huge = (0..500).fold(huge, |webhook, n| with_header(webhook, &format!("X-{n}-{}", "x".repeat(1000))));
         let differences = differences(&desired(), &huge, Masked::Accepted);
         let recurring = differences.iter().map(|difference| (difference.field.clone(), 2)).collect();

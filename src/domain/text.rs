@@ -61,7 +61,10 @@ pub(super) fn older_wish(other: &ObjectKey) -> String {
 /// Which there are and what to set. `contested` is an object that may have made one of them.
 pub(super) fn adoption_required(case: &Case, lookalikes: &[&Webhook], contested: Option<&ObjectKey>) -> String {
     // Where it is set already and did not help, to advise it would help nobody.
-    let adopt = lookalikes.len() == 1 && contested.is_none() && case.adoption != AdoptionPolicy::Adopt;
+    let adopt = lookalikes.len() == 1
+        && contested.is_none()
+        && case.adoption != AdoptionPolicy::Adopt
+        && !are_half_shown(lookalikes);
     let or_adopt = if adopt { "spec.adoptionPolicy: Adopt to take it over, " } else { "" };
     let whose = contested.map_or_else(String::new, |other| {
         format!(" and that may be ProjectWebhook {other}'s, which is still being created")
@@ -93,7 +96,13 @@ fn count(lookalikes: &[&Webhook]) -> String {
         1 => "a webhook".to_owned(),
         count => format!("{count} webhooks"),
     };
-    what + " with this name and URL that nobody claims"
+    let as_shown = if are_half_shown(lookalikes) { ", as far as the remote shows them," } else { "" };
+    format!("{what} with this name and URL{as_shown} that nobody claims")
+}
+
+/// Whether it can't be known for all of them that they have this name and URL.
+fn are_half_shown(lookalikes: &[&Webhook]) -> bool {
+    lookalikes.iter().any(|webhook| webhook.name.is_none() || webhook.url.is_none())
 }
 
 fn ids(lookalikes: &[&Webhook]) -> String {

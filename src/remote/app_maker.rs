@@ -167,7 +167,11 @@ impl AppMaker {
         let ProjectPath { organization, project } = project;
         let mut url = self.base.clone();
         let mut path = url.path_segments_mut().ok()?;
-        path.pop_if_empty().extend(["organizations", &organization.to_string(), "projects", &project.to_string()]);
+        // However many slashes the endpoint ends in: an empty segment in the middle would be another path.
+        for _ in self.base.path().rsplit('/').take_while(|segment| segment.is_empty()) {
+            path.pop_if_empty();
+        }
+        path.extend(["organizations", &organization.to_string(), "projects", &project.to_string()]);
         path.extend(["settings", "webhooks"]).extend(webhook.map(|id| id.to_string()));
         drop(path);
         Some(url)

@@ -38,6 +38,9 @@ fn parse(body: &[u8]) -> Result<Value, BodyFault> {
     serde_json::from_slice(body).map_err(|_| BodyFault::NotJson)
 }
 
+/// A field that is null or absent is one that the remote does not show, and nothing is made up in its place: the page says
+/// of no field but `_id` that it always comes, and an absent `active` read as true would have each `active: false`
+/// corrected for ever. `headers` alone is read as empty then: that is what a webhook without any may show.
 fn webhook(item: Value) -> Result<Webhook, BodyFault> {
     let Value::Object(mut fields) = item else { return Err(BodyFault::WrongShape("a webhook is not an object")) };
     let mut take = |name: &str| fields.remove(name).filter(|value| !value.is_null());
@@ -46,13 +49,12 @@ fn webhook(item: Value) -> Result<Webhook, BodyFault> {
     let (headers, marker) = Webhook::split_marker(take("headers").map(headers).transpose()?.unwrap_or_default());
     Ok(Webhook {
         id,
-        name: take("name").map(|value| text(value, "name is not text")).transpose()?.unwrap_or_default(),
-        url: ReceiverUrl::new(take("url").map(|value| text(value, "url is not text")).transpose()?.unwrap_or_default()),
+        name: take("name").map(|value| text(value, "name is not text")).transpose()?,
+        url: take("url").map(|value| text(value, "url is not text")).transpose()?.map(ReceiverUrl::new),
         headers,
         marker,
-        active: take("active")
-            .map_or(Ok(true), |value| value.as_bool().ok_or(BodyFault::WrongShape("active is not true or false")))?,
-        events: take("events").map(events).transpose()?.unwrap_or_default(),
+        active: take("active").map(switch).transpose()?,
+        events: take("events").map(events).transpose()?,
         created_at: take("createdAt").map(|value| text(value, "createdAt is not text")).transpose()?,
         updated_at: take("updatedAt").map(|value| text(value, "updatedAt is not text")).transpose()?,
     })
@@ -60,6 +62,10 @@ fn webhook(item: Value) -> Result<Webhook, BodyFault> {
 
 fn text(value: Value, otherwise: &'static str) -> Result<String, BodyFault> {
     if let Value::String(text) = value { Ok(text) } else { Err(BodyFault::WrongShape(otherwise)) }
+}
+
+fn switch(value: Value) -> Result<bool, BodyFault> {
+    value.as_bool().ok_or(BodyFault::WrongShape("active is not true or false"))
 }
 
 fn events(value: Value) -> Result<Vec<String>, BodyFault> {

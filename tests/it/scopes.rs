@@ -73,8 +73,9 @@ async fn two_watched_namespaces_are_served_and_a_third_is_not() {
             |state: &simulator::State| of_project(state).is_some_and(|webhook| webhook.headers["X-A"] == "two");
         world.wait_remote("the rotated Secret", rotated).await;
         webhook(&world, namespace, &specs[at], &json!({ "active": false })).await;
-        let is_off =
-            |object: &ProjectWebhook| is_ready(object) && status(object).remote.is_some_and(|remote| !remote.active);
+        let is_off = |object: &ProjectWebhook| {
+            is_ready(object) && status(object).remote.is_some_and(|remote| remote.active == Some(false))
+        };
         world.wait_for(api.clone(), "builds", "switched off", is_off).await;
         api.delete("builds", &DeleteParams::default()).await.unwrap();
         world.wait_remote("no webhook", |state| of_project(state).is_none()).await;

@@ -46,6 +46,20 @@ async fn at_rest_one_list_serves_ten_webhooks_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn a_hundred_objects_of_one_project_that_are_applied_together_share_their_lists() {
+    const OBJECTS: usize = 100;
+    let world = World::start().await;
+    let recording = world.record().await;
+    world.create_all((0..OBJECTS).map(|n| (format!("hook-{n}"), json!({})))).await;
+    recording.wait_count(OBJECTS, "Ready", is_ready).await;
+    let counts = world.sim.counts(Some(&world.project.id));
+    println!("{counts:?}");
+    assert_eq!((counts.operation("create"), counts.operation("get")), (OBJECTS as u64, 0));
+    // Two would do: one before the first creation, one after the last. On a machine that is busy not all come together.
+    assert!(counts.operation("list") <= 10, "{counts:?}");
+}
+
+#[tokio::test]
 async fn the_shortest_interval_decides_for_the_project() {
     // The operator's own is an hour.
     let world = World::start().await;

@@ -52,11 +52,36 @@ pub struct World {
     pub fuse: Option<usize>,
     pub kubernetes_writes: usize,
     adopting: HashMap<WebhookId, usize>,
+    /// How many processes there were before this one.
+    pub life: usize,
+    pub posts: Vec<Post>,
+    /// How often which object was told that a correction of which field was accepted, since the moment.
+    pub corrected: (Duration, BTreeMap<(usize, i64, Field), u32>),
+}
+
+/// A POST, as the remote knows of it.
+pub struct Post {
+    pub by: usize,
+    pub generation: i64,
+    pub life: usize,
+    pub at: Duration,
+    pub told: Told,
+    pub made: Option<WebhookId>,
 }
 
 impl World {
     pub fn new(remote: Remote, objects: Vec<Object>, marking: bool) -> Self {
-        Self { remote, objects, marking, fuse: None, kubernetes_writes: 0, adopting: HashMap::new() }
+        Self {
+            remote,
+            objects,
+            marking,
+            fuse: None,
+            kubernetes_writes: 0,
+            adopting: HashMap::new(),
+            life: 0,
+            posts: vec![],
+            corrected: (Duration::ZERO, BTreeMap::new()),
+        }
     }
 
     fn moment(&self) -> Moment {
@@ -86,6 +111,8 @@ impl World {
     pub fn forget(&mut self) {
         self.objects.iter_mut().for_each(|object| object.memory = Remembered::default());
         self.adopting.clear();
+        self.life += 1;
+        self.corrected = (self.remote.now, BTreeMap::new());
     }
 
     pub fn case(&self, i: usize) -> Case {
@@ -221,6 +248,9 @@ impl World {
                 }
                 self.burn()?;
                 let told = self.remote.patch(id, &changes);
+                if told == Told::Done {
+                    rules::corrects_no_more_than_twice(self, i, &fields);
+                }
                 let now = self.moment();
                 let before = view.webhooks.iter().chain(view.looked_up.and_then(|(_, answer)| answer));
                 let memory = &mut self.objects[i].memory;
@@ -285,6 +315,8 @@ impl World {
         self.burn()?;
         let marker = marker(i);
         let told = self.remote.post(i, desired, self.marking.then_some(&marker));
+        let (generation, life, at) = (self.objects[i].generation, self.life, self.remote.now);
+        self.posts.push(Post { by: i, generation, life, at, told, made: self.remote.last_made });
         let now = self.moment();
         let answer = match told {
             Told::Done => Answer::Accepted,

@@ -17,6 +17,7 @@ pub struct Spec {
     pub name: &'static str,
     pub url: &'static str,
     pub headers: Vec<(&'static str, &'static str)>,
+    pub active: bool,
     pub events: Vec<&'static str>,
     pub management: ManagementPolicy,
     pub adoption: AdoptionPolicy,
@@ -31,7 +32,7 @@ impl Spec {
             name: self.name.to_owned(),
             url: receiver(self.url, "spec.url").unwrap(),
             headers: header_set(headers).unwrap(),
-            active: true,
+            active: self.active,
             events: self.events.iter().map(ToString::to_string).collect(),
         }
     }

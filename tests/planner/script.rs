@@ -9,9 +9,9 @@ use hookwright::domain::observed::HeaderName;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::cluster::World;
+use super::cluster::{TIMING, World};
 use super::objects::Spec;
-use super::remote::{By, Events, Fault, Stored, Values, Variant};
+use super::remote::{By, Events, Fault, Stored, Unshown, Values, Variant};
 
 #[derive(Clone)]
 pub struct Scenario {
@@ -47,6 +47,8 @@ pub enum Action {
 #[derive(Clone, Copy, Debug)]
 pub enum Console {
     Rename,
+    ChangeUrl,
+    Switch,
     ChangeEvents,
     ChangeHeader,
     AddHeader,
@@ -61,6 +63,8 @@ pub enum Console {
 #[derive(Clone, Copy, Debug)]
 pub enum Edit {
     Name(&'static str),
+    Url(&'static str),
+    Active(bool),
     Events(&'static str),
     /// Removes all headers, or puts one.
     Headers(Option<&'static str>),
@@ -77,6 +81,10 @@ const MANAGEMENT: [ManagementPolicy; 4] =
 const ADOPTION: [AdoptionPolicy; 3] = [AdoptionPolicy::Refuse, AdoptionPolicy::Adopt, AdoptionPolicy::CreateAnother];
 const DELETION: [Option<DeletionPolicy>; 3] = [None, Some(DeletionPolicy::Delete), Some(DeletionPolicy::Orphan)];
 
+/// The first two are the same place.
+const URLS: [&str; 3] =
+    ["https://hooks.example.com/a", "https://HOOKS.example.com:443/a", "https://hooks.example.com/b"];
+
 fn seconds(seconds: &'static [u64]) -> impl Strategy<Value = Duration> {
     select(seconds).prop_map(Duration::from_secs)
 }
@@ -86,15 +94,44 @@ fn variant() -> impl Strategy<Value = (Variant, bool)> {
     let events = prop_oneof![Just(Events::Kept), Just(Events::Lowered), Just(Events::Reversed)];
     let cap = prop_oneof![6 => Just(None), 1 => (0_usize..3).prop_map(Some)];
     let rarely = || prop::bool::weighted(0.15);
-    (any::<bool>(), values, events, seconds(&[0, 0, 0, 10, 45]), cap, rarely(), rarely(), prop::bool::weighted(0.8))
-        .prop_map(|(merges, values, events, lag, cap, shouts, timeless, marking)| {
-            // Where markers can't be seen, what comes later than the settle time is not told apart from what is new;
-            // nor what a LIST that is cut off begins to show.
-            let hidden = values != Values::Shown || !marking;
-            let cap = cap.filter(|_| !hidden);
-            let lag = if hidden { lag.min(Duration::from_secs(10)) } else { lag };
-            (Variant { merges, values, events, lag, cap, shouts, timeless }, marking)
-        })
+    let unshown = select(&[Unshown::Name, Unshown::Url, Unshown::Active, Unshown::Active, Unshown::Events][..]);
+    let unshown = prop_oneof![4 => Just(None), 1 => unshown.prop_map(Some)];
+    let shown = (any::<bool>(), values, events, seconds(&[0, 0, 0, 10, 45]), cap, unshown);
+    let habits = (rarely(), rarely(), rarely(), any::<bool>(), any::<bool>());
+    (shown, habits, prop::bool::weighted(0.8)).prop_map(
+        |(
+            (merges, values, events, lag, cap, unshown),
+            (shouts, timeless, drops_marker, lowers_names, normalises),
+            marking,
+        )| {
+            let variant = Variant {
+                merges,
+                values,
+                events,
+                lag,
+                cap,
+                shouts,
+                timeless,
+                unshown,
+                drops_marker,
+                lowers_names,
+                normalises,
+            };
+            (possible(variant, marking), marking)
+        },
+    )
+}
+
+/// What nobody could be right about, made less. Where markers can't be seen, a webhook is known by having come after the
+/// POST, so
+/// - what a LIST shows later than the settle time is not told apart from what a person makes then;
+/// - a LIST that is cut off shows, once an older webhook is deleted, a person's that was there before the POST as if it had
+///   come after it, and neither times (nobody knows the remote's clock) nor GET (nobody knows its id) say otherwise.
+fn possible(variant: Variant, marking: bool) -> Variant {
+    if !variant.hides_markers(marking) {
+        return variant;
+    }
+    Variant { cap: None, lag: variant.lag.min(Duration::from_secs(10)), ..variant }
 }
 
 fn spec() -> impl Strategy<Value = Spec> {
@@ -103,11 +140,12 @@ fn spec() -> impl Strategy<Value = Spec> {
         Just(vec![("X-Team", "shop")]),
         Just(vec![("X-Team", "shop"), ("Authorization", "t")])
     ];
-    (headers, select(&MANAGEMENT[..]), select(&ADOPTION[..]), select(&DELETION[..])).prop_map(
-        |(headers, management, adoption, deletion)| Spec {
+    (headers, select(&URLS[..2]), select(&MANAGEMENT[..]), select(&ADOPTION[..]), select(&DELETION[..])).prop_map(
+        |(headers, url, management, adoption, deletion)| Spec {
             name: "Builds",
-            url: "https://hooks.example.com/a",
+            url,
             headers,
+            active: true,
             events: vec!["Build.Created", "build.failed"],
             management,
             adoption,
@@ -123,6 +161,8 @@ fn action(hidden: bool) -> impl Strategy<Value = Action> {
     let console = select(
         &[
             Console::Rename,
+            Console::ChangeUrl,
+            Console::Switch,
             Console::ChangeEvents,
             Console::ChangeHeader,
             Console::AddHeader,
@@ -134,6 +174,8 @@ fn action(hidden: bool) -> impl Strategy<Value = Action> {
     );
     let edit = prop_oneof![
         select(&["Builds", "Other", "BUILDS"][..]).prop_map(Edit::Name),
+        select(&URLS[..]).prop_map(Edit::Url),
+        any::<bool>().prop_map(Edit::Active),
         select(&["x.y", "build.created"][..]).prop_map(Edit::Events),
         select(&[None, Some("1"), Some("2")][..]).prop_map(Edit::Headers),
         select(&MANAGEMENT[..]).prop_map(Edit::Management),
@@ -156,7 +198,7 @@ fn action(hidden: bool) -> impl Strategy<Value = Action> {
 
 pub fn scenario() -> impl Strategy<Value = Scenario> {
     variant().prop_flat_map(|(variant, marking)| {
-        let hidden = hidden(variant, marking);
+        let hidden = variant.hides_markers(marking);
         // A remote that hides markers and changes names shows nothing by which to tell two objects' webhooks apart.
         let two = if hidden && variant.shouts { 1 } else { 2 };
         let specs = prop_oneof![3 => prop::collection::vec(spec(), 1), 1 => prop::collection::vec(spec(), two)];
@@ -180,7 +222,13 @@ pub fn play(world: &mut World, actions: &[Action]) {
                 world.fuse = None;
             }
             Action::Restart => world.forget(),
-            Action::Wait(time) => world.remote.advance(*time),
+            Action::Wait(time) => {
+                world.remote.advance(*time);
+                // Corrections may be forgotten after so long.
+                if *time >= TIMING.interval {
+                    world.remote.meddled = world.remote.now;
+                }
+            }
             Action::Fault(fault) => world.remote.faults.push(*fault),
             Action::Console(console, at) => at_the_console(world, *console, at),
             Action::Edit(edit, i, at) => edit_spec(world, *edit, i.index(world.objects.len()), at),
@@ -188,14 +236,10 @@ pub fn play(world: &mut World, actions: &[Action]) {
     }
 }
 
-pub fn hidden(variant: Variant, marking: bool) -> bool {
-    variant.values != Values::Shown || !marking
-}
-
 /// Where markers can't be seen, a creation that is not known to have ended can't be told from what a person makes that
 /// looks just the same at that moment; nor can it be found under a name that the spec no longer has.
 fn is_blind(world: &World) -> bool {
-    hidden(world.remote.variant, world.marking)
+    world.remote.variant.hides_markers(world.marking)
         && world.objects.iter().any(|object| object.intent().is_open(object.owned().map(|(id, _)| id)))
 }
 
@@ -215,7 +259,9 @@ fn at_the_console(world: &mut World, console: Console, at: &Index) {
             remote.webhooks.push(webhook);
         }
         _ if remote.webhooks.is_empty() => return,
-        Console::Duplicate | Console::Rename | Console::ChangeEvents if blind => return,
+        Console::Duplicate | Console::Rename | Console::ChangeUrl | Console::ChangeEvents if blind => return,
+        // What a person changed is not just what was posted any more.
+        Console::Switch | Console::ChangeHeader | Console::AddHeader if blind && remote.variant.drops_marker => return,
         Console::Duplicate => {
             let desired = world.objects[0].spec.desired();
             let copied = remote.webhooks[at.index(remote.webhooks.len())].clone();
@@ -227,13 +273,23 @@ fn at_the_console(world: &mut World, console: Console, at: &Index) {
             remote.webhooks.push(copy);
         }
         Console::Delete => drop(remote.webhooks.remove(at.index(remote.webhooks.len()))),
-        Console::Rename | Console::ChangeEvents | Console::ChangeHeader | Console::AddHeader => {
+        _ => {
             let k = at.index(remote.webhooks.len());
+            let unshown = matches!(
+                (console, remote.variant.unshown),
+                (Console::Rename, Some(Unshown::Name))
+                    | (Console::ChangeUrl, Some(Unshown::Url))
+                    | (Console::Switch, Some(Unshown::Active))
+                    | (Console::ChangeEvents, Some(Unshown::Events))
+            );
             let touched = remote.make(By::Person, &world.objects[0].spec.desired(), None).updated;
             let webhook = &mut remote.webhooks[k];
             webhook.updated = touched;
+            webhook.tampered_unshown |= unshown;
             match console {
                 Console::Rename => webhook.name = "Edited".into(),
+                Console::ChangeUrl => webhook.url = "https://edited.example.com/".into(),
+                Console::Switch => webhook.active = !webhook.active,
                 Console::ChangeEvents => webhook.events = vec!["edited".into()],
                 Console::AddHeader => drop(webhook.headers.insert(HeaderName::new("X-Person"), "p".into())),
                 _ => {
@@ -245,7 +301,8 @@ fn at_the_console(world: &mut World, console: Console, at: &Index) {
         }
     }
     remote.changed();
-    if hidden(remote.variant, marking) {
+    remote.meddled = remote.now;
+    if remote.variant.hides_markers(marking) {
         // For the same reason: the LIST before a POST has to show what was there before.
         remote.advance(remote.variant.lag);
     }
@@ -257,8 +314,10 @@ fn edit_spec(world: &mut World, edit: Edit, i: usize, at: &Index) {
     let object = &mut world.objects[i];
     let spec = &mut object.spec;
     match edit {
-        Edit::Name(_) | Edit::Pin if blind => return,
+        Edit::Name(_) | Edit::Url(_) | Edit::Pin if blind => return,
         Edit::Name(name) => spec.name = name,
+        Edit::Url(url) => spec.url = url,
+        Edit::Active(active) => spec.active = active,
         Edit::Events(event) => spec.events = vec![event],
         Edit::Headers(value) => spec.headers = value.map(|value| ("X-Team", value)).into_iter().collect(),
         Edit::Management(policy) => spec.management = policy,

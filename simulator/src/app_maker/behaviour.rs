@@ -27,6 +27,8 @@ pub struct Behaviour {
     pub empty_headers: EmptyHeaders,
     /// Shown: fields that are left out.
     pub omit_fields: Vec<Field>,
+    /// Shown: fields that are null. One that is left out too is left out.
+    pub null_fields: Vec<Field>,
     /// Shown: fields that are added.
     pub extra_fields: Map<String, Value>,
     /// Shown: the order of events.
@@ -119,10 +121,16 @@ pub enum EventOrder {
     Sorted,
 }
 
-/// A field of a webhook that an answer may lack.
+/// A field of a webhook that an answer may lack. Not `_id`: what has none is no webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Field {
+    /// `name`
+    Name,
+    /// `url`
+    Url,
+    /// `events`
+    Events,
     /// `active`
     Active,
     /// `headers`

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::behaviour::{Behaviour, EmptyHeaders, EventOrder, Field, Masking};
@@ -19,41 +19,55 @@ const MASK: &str = "********";
 struct Item<'a> {
     #[serde(rename = "_id")]
     id: &'a str,
-    name: &'a str,
-    url: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<Headers<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    active: Option<bool>,
-    events: Cow<'a, [String]>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_date_time")]
-    created_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_date_time")]
-    updated_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Shown::is_absent")]
+    name: Shown<&'a str>,
+    #[serde(skip_serializing_if = "Shown::is_absent")]
+    url: Shown<&'a str>,
+    #[serde(skip_serializing_if = "Shown::is_absent")]
+    headers: Shown<BTreeMap<&'a str, &'a str>>,
+    #[serde(skip_serializing_if = "Shown::is_absent")]
+    active: Shown<bool>,
+    #[serde(skip_serializing_if = "Shown::is_absent")]
+    events: Shown<Cow<'a, [String]>>,
+    #[serde(skip_serializing_if = "Shown::is_absent")]
+    created_at: Shown<DateTime>,
+    #[serde(skip_serializing_if = "Shown::is_absent")]
+    updated_at: Shown<DateTime>,
     #[serde(flatten)]
     extra: &'a Map<String, Value>,
 }
 
+/// A field of an answer. What is absent is left out by the struct that holds it.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Headers<'a> {
+enum Shown<T> {
+    Absent,
     Null,
-    Map(BTreeMap<&'a str, &'a str>),
+    Value(T),
 }
+
+impl<T> Shown<T> {
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct DateTime(#[serde(serialize_with = "date_time")] Timestamp);
 
 /// The JSON text of a webhook.
 pub(super) fn webhook(webhook: &Webhook, behaviour: &Behaviour) -> String {
     let Webhook { id, name, url, headers, active, events, created_at, updated_at } = webhook;
-    let shown = |field: Field| !behaviour.omit_fields.contains(&field);
     let item = Item {
         id,
-        name,
-        url,
-        headers: shown(Field::Headers).then(|| shown_headers(headers, behaviour)).flatten(),
-        active: shown(Field::Active).then_some(*active),
-        events: shown_events(events, behaviour.event_order),
-        created_at: shown(Field::CreatedAt).then_some(*created_at),
-        updated_at: shown(Field::UpdatedAt).then_some(*updated_at),
+        name: shown(behaviour, Field::Name, name.as_str()),
+        url: shown(behaviour, Field::Url, url.as_str()),
+        headers: shown_headers(headers, behaviour),
+        active: shown(behaviour, Field::Active, *active),
+        events: shown(behaviour, Field::Events, shown_events(events, behaviour.event_order)),
+        created_at: shown(behaviour, Field::CreatedAt, DateTime(*created_at)),
+        updated_at: shown(behaviour, Field::UpdatedAt, DateTime(*updated_at)),
         extra: &behaviour.extra_fields,
     };
     // The keys of every map here are strings, which is all that writing JSON to memory can fail on.
@@ -77,7 +91,19 @@ pub(super) fn project(project: &Project) -> String {
     .to_string()
 }
 
-fn shown_headers<'a>(headers: &'a BTreeMap<String, String>, behaviour: &Behaviour) -> Option<Headers<'a>> {
+fn shown<T>(behaviour: &Behaviour, field: Field, value: T) -> Shown<T> {
+    let Behaviour { omit_fields, null_fields, .. } = behaviour;
+    match (omit_fields.contains(&field), null_fields.contains(&field)) {
+        (true, _) => Shown::Absent,
+        (false, true) => Shown::Null,
+        (false, false) => Shown::Value(value),
+    }
+}
+
+fn shown_headers<'a>(
+    headers: &'a BTreeMap<String, String>,
+    behaviour: &Behaviour,
+) -> Shown<BTreeMap<&'a str, &'a str>> {
     let map: BTreeMap<_, _> = headers
         .iter()
         .filter(|(name, _)| !behaviour.drops_header(name))
@@ -87,9 +113,9 @@ fn shown_headers<'a>(headers: &'a BTreeMap<String, String>, behaviour: &Behaviou
         })
         .collect();
     match behaviour.empty_headers {
-        EmptyHeaders::Null if map.is_empty() => Some(Headers::Null),
-        EmptyHeaders::Absent if map.is_empty() => None,
-        EmptyHeaders::Object | EmptyHeaders::Null | EmptyHeaders::Absent => Some(Headers::Map(map)),
+        EmptyHeaders::Null if map.is_empty() && !behaviour.omit_fields.contains(&Field::Headers) => Shown::Null,
+        EmptyHeaders::Absent if map.is_empty() => Shown::Absent,
+        EmptyHeaders::Object | EmptyHeaders::Null | EmptyHeaders::Absent => shown(behaviour, Field::Headers, map),
     }
 }
 
@@ -101,11 +127,4 @@ fn shown_events(events: &[String], order: EventOrder) -> Cow<'_, [String]> {
         EventOrder::Sorted => events.to_mut().sort(),
     }
     events
-}
-
-fn optional_date_time<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => date_time(at, serializer),
-        None => serializer.serialize_none(),
-    }
 }

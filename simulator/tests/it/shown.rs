@@ -63,21 +63,45 @@ async fn no_headers_can_be_shown_as_null_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn optional_fields_can_be_left_out() {
+async fn any_field_but_the_id_can_be_left_out_or_null() {
     let bench = bench().await;
     let id = with_secret(&bench).await;
-    for (field, name) in [
-        (Field::Active, "active"),
-        (Field::Headers, "headers"),
-        (Field::CreatedAt, "createdAt"),
-        (Field::UpdatedAt, "updatedAt"),
-    ] {
-        bench.simulator.set_behaviour(Behaviour { omit_fields: vec![field], ..Behaviour::default() });
+    let truth = bench.simulator.webhooks(&bench.project.id);
+    for (field, name) in FIELDS {
+        let omit_fields = vec![field];
+        bench.simulator.set_behaviour(Behaviour { omit_fields: omit_fields.clone(), ..Behaviour::default() });
         for item in [bench.list().await.remove(0), bench.get(&id).await] {
             assert_eq!(item.as_object().unwrap().len(), 7, "{item}");
             assert!(item.get(name).is_none(), "{item}");
         }
+        let null_fields = vec![field];
+        bench.simulator.set_behaviour(Behaviour { null_fields: null_fields.clone(), ..Behaviour::default() });
+        for item in [bench.list().await.remove(0), bench.get(&id).await] {
+            assert_eq!(item.as_object().unwrap().len(), 8, "{item}");
+            assert_eq!(item.get(name), Some(&Value::Null), "{item}");
+        }
+        bench.simulator.set_behaviour(Behaviour { omit_fields, null_fields, ..Behaviour::default() });
+        assert!(bench.list().await[0].get(name).is_none(), "left out goes before null");
     }
+    assert_eq!(bench.simulator.webhooks(&bench.project.id), truth, "the truth stays");
+}
+
+const FIELDS: [(Field, &str); 7] = [
+    (Field::Name, "name"),
+    (Field::Url, "url"),
+    (Field::Events, "events"),
+    (Field::Active, "active"),
+    (Field::Headers, "headers"),
+    (Field::CreatedAt, "createdAt"),
+    (Field::UpdatedAt, "updatedAt"),
+];
+
+#[tokio::test]
+async fn null_fields_are_set_by_their_wire_names_at_the_admin_door() {
+    let names: Vec<_> = FIELDS.iter().map(|(_, name)| *name).collect();
+    let read: Behaviour = serde_json::from_value(json!({ "null_fields": names, "omit_fields": names })).unwrap();
+    let fields: Vec<_> = FIELDS.iter().map(|(field, _)| *field).collect();
+    assert_eq!((&read.null_fields, &read.omit_fields), (&fields, &fields));
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ pub(super) fn secrets(resolved: &Resolved, observed: &Observed) -> Option<Vec<Se
     Some(secrets)
 }
 
-/// What these webhooks hold. `None` if they may hold what the remote does not show: it masks a value, or shows no header
-/// of any webhook.
+/// What these webhooks hold. `None` if they may hold what the remote does not show: it masks a value, does not show a URL,
+/// or shows no header of any webhook.
 fn held<'a>(webhooks: impl Iterator<Item = &'a Webhook> + Clone, secrets: &mut Vec<SecretText>) -> Option<()> {
     use crate::domain::marker::SeenMarker;
     let shows = |webhook: &Webhook| !webhook.headers.is_empty() || matches!(webhook.marker, SeenMarker::Shown(_));
@@ -25,7 +25,7 @@ fn held<'a>(webhooks: impl Iterator<Item = &'a Webhook> + Clone, secrets: &mut V
         return None;
     }
     for webhook in webhooks {
-        secrets.extend(hidden_parts(webhook.url.expose()));
+        secrets.extend(hidden_parts(webhook.url.as_ref()?.expose()));
         for value in webhook.headers.values() {
             match value {
                 SeenValue::Plain(value) => secrets.push(value.clone()),
@@ -51,12 +51,13 @@ mod tests {
         };
         assert_eq!(known(&[]), Some(vec![]));
         let other =
-            Webhook { url: ReceiverUrl::new("https://h.example.com/neighbour"), ..with_header(bare(2), "X-Old") };
+            Webhook { url: Some(ReceiverUrl::new("https://h.example.com/neighbour")), ..with_header(bare(2), "X-Old") };
         let secrets = known(&[ours(1), other]).unwrap();
         for text in ["canary-shop", "canary-x", "/neighbour", "/canary"] {
             assert!(secrets.contains(&SecretText::new(text)), "{text}");
         }
         assert_eq!(known(&[ours(1), veiled(2)]), None, "masked");
+        assert_eq!(known(&[Webhook { url: None, ..ours(1) }]), None, "its URL is not shown");
         let dropped = Webhook { headers: [].into(), ..bare(1) };
         assert_eq!(known(std::slice::from_ref(&dropped)), None, "perhaps it drops them");
         assert!(known(&[dropped, ours(2)]).is_some(), "it shows them, and this one has none");

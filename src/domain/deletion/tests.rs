@@ -186,4 +186,9 @@ fn a_creation_that_was_seen_is_not_waited_for() {
 fn what_a_creation_may_have_made_under_a_hidden_marker_is_named_and_not_deleted() {
     let going = going(Case { intent: announced(&[id(1)]), ..case() });
     assert_eq!(going.look(&[veiled(1), veiled(2)], 30), release(&[2]));
+    // Where headers are shown, the marker alone may be dropped; where a marker is shown, it is not.
+    assert_eq!(going.look(&[bare(1), bare(2)], 30), release(&[2]));
+    assert_eq!(going.look(&[of("other", 1), bare(2)], 30), release(&[]));
+    let nameless = Webhook { name: None, ..veiled(2) };
+    assert_eq!(going.look(&[nameless], 30), release(&[2]));
 }

@@ -8,7 +8,12 @@ fn find<'a>(case: &Case, webhooks: &'a [Webhook], others: &Others) -> Identity<'
 }
 
 fn look_at<'a>(case: &Case, view: &View<'a>, others: &Others) -> Identity<'a> {
-    identify(case, &desired(), view, others, case.intent.is_open(case.owned_id()))
+    look_after(case, view, others, Posted::Perhaps)
+}
+
+fn look_after<'a>(case: &Case, view: &View<'a>, others: &Others, posted: Posted) -> Identity<'a> {
+    let posted = if case.intent.is_open(case.owned_id()) { posted } else { Posted::No };
+    identify(case, &desired(), view, others, posted)
 }
 
 /// The id to keep, how it is owned, and what is too many.
@@ -182,19 +187,57 @@ fn a_new_look_alike_is_not_ours_if_it_has_other_events_or_an_owner_or_the_spec_h
     let case = Case { intent: announced(&[]), ..case() };
     let others = Others { claims: vec![(id(2), Strength::Recorded, 200)], ..Others::default() };
     assert!(matches!(find(&case, &[veiled(2)], &others), Identity::Nothing));
-    let other_events = [Webhook { events: vec!["x".into()], ..veiled(2) }];
+    let other_events = [Webhook { events: Some(vec!["x".into()]), ..veiled(2) }];
     assert!(matches!(find(&case, &other_events, &Others::default()), Identity::Unclear(_)));
     let changed = Case { basis: basis(2), ..case };
     assert!(matches!(find(&changed, &[veiled(2)], &Others::default()), Identity::Unclear(_)));
 }
 
 #[test]
-fn a_look_alike_without_marker_is_not_ours_where_the_remote_shows_headers() {
+fn a_look_alike_without_marker_is_not_ours_where_the_remote_shows_markers_or_it_has_other_headers() {
     let case = Case { intent: announced(&[]), ..case() };
-    assert!(matches!(find(&case, &[bare(2)], &Others::default()), Identity::Lookalikes(_)));
+    let others = Others { live: vec!["other"], ..Others::default() };
+    assert!(matches!(find(&case, &[of("other", 1), bare(2)], &others), Identity::Lookalikes(_)));
+    let persons = [with_header(bare(2), "X-Person")];
+    assert!(matches!(find(&case, &persons, &Others::default()), Identity::Lookalikes(_)));
     // Unless we set none.
     let markerless = Case { marking: false, ..case };
     assert_eq!(mine(find(&markerless, &[bare(2)], &Others::default())).0, id(2));
+}
+
+#[test]
+fn where_only_the_marker_is_dropped_what_an_accepted_post_made_is_the_one_that_equals_it() {
+    let another = Case { adoption: AdoptionPolicy::CreateAnother, intent: announced(&[id(1)]), ..case() };
+    let webhooks = [bare(1), bare(2)];
+    let found = |posted| look_after(&another, &view(&webhooks, at(1)), &Others::default(), posted);
+    assert_eq!(mine(found(Posted::Accepted)), (id(2), Ownership::Created, vec![]));
+    // After a crash nobody knows what became of it: nothing is taken, and nothing created beside it.
+    assert!(matches!(found(Posted::Perhaps), Identity::Unclear(of) if of.len() == 1));
+    // What differs is a person's, for who knows of the POST and for who does not, or a restart would decide otherwise.
+    let webhooks = [bare(1), with_header(bare(2), "X-Person")];
+    let refuses = Case { adoption: AdoptionPolicy::Refuse, ..another.clone() };
+    for posted in [Posted::Accepted, Posted::Perhaps] {
+        let found = look_after(&refuses, &view(&webhooks, at(1)), &Others::default(), posted);
+        assert!(matches!(found, Identity::Lookalikes(of) if of.len() == 2));
+    }
+    // Unless the spec has changed since: then nobody knows what ours would look like.
+    let changed = Case { basis: basis(2), ..another };
+    let found = look_after(&changed, &view(&webhooks, at(1)), &Others::default(), Posted::Perhaps);
+    assert!(matches!(found, Identity::Unclear(of) if of.len() == 1));
+}
+
+#[test]
+fn what_is_half_shown_is_not_taken_for_ours_and_not_created_beside() {
+    let case = Case { adoption: AdoptionPolicy::CreateAnother, intent: announced(&[]), ..case() };
+    let half = |webhook| [Webhook { name: None, ..webhook }];
+    assert!(matches!(find(&case, &half(veiled(2)), &Others::default()), Identity::Unclear(_)));
+    // Our marker says enough.
+    assert_eq!(mine(find(&case, &half(ours(2)), &Others::default())).0, id(2));
+    let before = [Webhook { url: None, ..veiled(1) }];
+    let creating = intent_to_create(&case, &desired(), &view(&before, at(1)), false);
+    assert_eq!(creating.candidates, BTreeSet::from([id(1)]));
+    let observes = Case { management: ManagementPolicy::Observe, ..case };
+    assert!(matches!(find(&observes, &before, &Others::default()), Identity::Nothing));
 }
 
 #[test]
@@ -204,8 +247,10 @@ fn while_another_object_of_the_same_name_is_creating_nothing_is_taken() {
     assert!(matches!(find(&case, &[veiled(2)], &others), Identity::OtherCreating(..)));
     case.intent = Intent::default();
     assert!(matches!(find(&case, &[veiled(2)], &others), Identity::OtherCreating(..)));
+    assert!(matches!(find(&case, &[bare(2)], &others), Identity::OtherCreating(..)), "its marker may be dropped");
     // Where the remote shows markers, what has none is nobody's.
-    assert!(matches!(find(&case, &[bare(2)], &others), Identity::Lookalikes(_)));
+    let others = Others { live: vec!["third"], ..others };
+    assert!(matches!(find(&case, &[of("third", 1), bare(2)], &others), Identity::Lookalikes(_)));
 }
 
 #[test]
@@ -222,7 +267,7 @@ fn a_replaced_webhook_with_a_hidden_marker_goes_even_if_status_names_the_new_one
 #[test]
 fn the_intent_names_what_is_owned_and_what_looks_the_same() {
     let observed = Case { recorded: Some((id(1), Ownership::Observed)), ..case() };
-    let other = Webhook { name: "Other".into(), ..bare(2) };
+    let other = Webhook { name: Some("Other".into()), ..bare(2) };
     let webhooks = [bare(1), other];
     let creating = intent_to_create(&observed, &desired(), &view(&webhooks, at(1)), false);
     assert_eq!(creating, Creating { after: None, replaces: false, generation: 1, candidates: [id(1)].into() });
@@ -247,7 +292,7 @@ fn what_may_be_ours_is_not_created_beside_even_under_create_another() {
 fn a_creation_that_was_refused_made_nothing() {
     let case = Case { intent: announced(&[]), ..case() };
     let webhooks = [veiled(2)];
-    let found = identify(&case, &desired(), &view(&webhooks, at(1)), &Others::default(), false);
+    let found = identify(&case, &desired(), &view(&webhooks, at(1)), &Others::default(), Posted::No);
     assert!(matches!(found, Identity::Lookalikes(_)));
 }
 

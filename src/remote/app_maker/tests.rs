@@ -76,26 +76,39 @@ fn nothing_but_the_host_is_in_its_debug_text() {
     assert!(text.contains("a.example") && !text.contains("canary") && !text.contains("path"), "{text}");
 }
 
+/// A name, an address, or an IPv6 address in any of its spellings.
+fn host() -> impl Strategy<Value = String> {
+    let address = any::<std::net::Ipv6Addr>().prop_map(|address| format!("[{address}]"));
+    let short = prop::sample::select(vec!["[::1]".to_owned(), "[::ffff:127.0.0.1]".into(), "[fe80::]".into()]);
+    let four = any::<std::net::Ipv4Addr>().prop_map(|address| address.to_string());
+    prop_oneof!["[a-z]{1,10}\\.example\\.?", four, address, short]
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
-    fn no_id_and_no_endpoint_leads_to_another_host_or_out_of_the_endpoints_path(
-        host in "[a-z]{1,10}\\.example",
-        path in "(/([a-z0-9._~%@:;&=+$,!*'()-]{0,6}|\\.\\.|%2e%2e|\\\\)){0,4}",
+    fn no_id_and_no_endpoint_leads_to_another_place_or_path_than_the_documented_one_below_the_endpoint(
+        scheme in prop::sample::select(vec!["http", "https"]),
+        host in host(),
+        port in prop::option::of(any::<u16>()),
+        path in "(/([a-z0-9._~%@:;&=+$,!*'()-]{0,6}|\\.\\.|%2e%2e|%2f|\\\\)){0,4}",
         organization in "[0-9a-fA-F]{24}",
-        id in "[0-9a-fA-F]{24}",
+        project in "[0-9a-fA-F]{24}",
+        webhook in prop::option::of("[0-9a-fA-F]{24}"),
     ) {
-        let Ok(base) = Url::parse(&format!("https://{host}{path}")) else { return Ok(()) };
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let base = Url::parse(&format!("{scheme}://{host}{port}{path}")).unwrap();
         let app_maker = app_maker(base.as_str(), "t").unwrap();
-        let project = ProjectPath { organization: organization.parse().unwrap(), project: id.parse().unwrap() };
-        let url = app_maker.url(&project, Some(id.parse().unwrap())).unwrap();
-        prop_assert_eq!(url.host_str(), Some(host.as_str()));
-        prop_assert_eq!((url.scheme(), url.port(), url.query(), url.fragment()), ("https", None, None, None));
-        let (organization, id) = (organization.to_lowercase(), id.to_lowercase());
-        let below = format!("/organizations/{organization}/projects/{id}/settings/webhooks/{id}");
-        prop_assert!(url.path().starts_with(base.path().trim_end_matches('/')), "{}", url);
-        prop_assert!(url.path().ends_with(&below), "{}", url);
+        let ids = ProjectPath { organization: organization.parse().unwrap(), project: project.parse().unwrap() };
+        let url = app_maker.url(&ids, webhook.as_deref().map(|id| id.parse().unwrap())).unwrap();
+        prop_assert_eq!(url.origin(), base.origin());
+        prop_assert_eq!((url.host(), url.port()), (base.host(), base.port()));
+        prop_assert_eq!((url.username(), url.password(), url.query(), url.fragment()), ("", None, None, None));
+        let above = base.path().trim_end_matches('/');
+        let below = format!("/organizations/{organization}/projects/{project}/settings/webhooks").to_lowercase();
+        let webhook = webhook.map(|id| format!("/{}", id.to_lowercase())).unwrap_or_default();
+        prop_assert_eq!(url.path(), format!("{above}{below}{webhook}"));
         // What is parsed again, as the client does, is the same place.
         prop_assert_eq!(Url::parse(url.as_str()).unwrap(), url);
     }

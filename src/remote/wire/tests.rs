@@ -5,6 +5,8 @@ use super::*;
 use crate::domain::marker::{Marker, SeenMarker};
 use crate::domain::observed::SeenValue;
 
+mod told;
+
 const ID: &str = "64b0c0ffee00000000000003";
 
 fn read(json: &Value) -> Result<Vec<Webhook>, BodyFault> {
@@ -25,8 +27,9 @@ fn a_webhook_is_read_with_its_marker_apart() {
         "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-02T00:00:00Z", "unknown": {"a": 1},
     }));
     assert_eq!(webhook.id.to_string(), ID);
-    assert_eq!((webhook.name.as_str(), webhook.url.expose(), webhook.active), ("n", "https://a/b", false));
-    assert_eq!(webhook.events, ["e"]);
+    assert_eq!((webhook.name.as_deref(), webhook.active), (Some("n"), Some(false)));
+    assert_eq!(webhook.url.as_ref().map(ReceiverUrl::expose), Some("https://a/b"));
+    assert_eq!(webhook.events, Some(vec!["e".to_owned()]));
     assert_eq!(webhook.marker, SeenMarker::Shown(Marker::shown("abc")));
     assert_eq!(webhook.headers.len(), 2);
     assert_eq!(webhook.headers[&HeaderName::new("x-key")], SeenValue::Masked);
@@ -35,12 +38,12 @@ fn a_webhook_is_read_with_its_marker_apart() {
 }
 
 #[test]
-fn what_is_null_or_absent_is_empty_and_active() {
+fn what_is_null_or_absent_is_not_made_up_and_no_headers_are_none() {
     let nulls = json!({"_id": ID, "name": null, "url": null, "events": null, "headers": null, "active": null,
         "createdAt": null, "updatedAt": null});
     for webhook in [only(json!({"_id": ID})), only(nulls)] {
-        assert_eq!((webhook.name.as_str(), webhook.url.expose(), webhook.active), ("", "", true));
-        assert!(webhook.events.is_empty() && webhook.headers.is_empty());
+        assert_eq!((webhook.name, webhook.url, webhook.active, webhook.events), (None, None, None, None));
+        assert!(webhook.headers.is_empty());
         assert_eq!((webhook.created_at, webhook.marker), (None, SeenMarker::Absent));
     }
 }
@@ -97,7 +100,14 @@ fn a_wrong_type_anywhere_refuses_the_whole_list() {
 #[test]
 fn an_id_that_comes_twice_in_whatever_case_is_one_webhook() {
     let webhooks = read(&json!([{"_id": ID, "name": "first"}, {"_id": ID.to_uppercase(), "name": "second"}])).unwrap();
-    assert_eq!(webhooks.iter().map(|webhook| webhook.name.as_str()).collect::<Vec<_>>(), ["first"]);
+    assert_eq!(webhooks.iter().map(|webhook| webhook.name.as_deref()).collect::<Vec<_>>(), [Some("first")]);
+}
+
+#[test]
+fn what_is_shown_and_empty_is_empty() {
+    let webhook = only(json!({"_id": ID, "name": "", "url": "", "events": []}));
+    assert_eq!((webhook.name.as_deref(), webhook.url.as_ref().map(ReceiverUrl::expose)), (Some(""), Some("")));
+    assert_eq!(webhook.events, Some(vec![]));
 }
 
 #[test]

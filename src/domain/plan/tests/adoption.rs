@@ -45,6 +45,35 @@ fn adoption_required_names_the_ids_and_what_to_set() {
 }
 
 #[test]
+fn what_may_look_the_same_is_not_adopted_and_nothing_is_created_beside_it() {
+    let nameless = Webhook { name: None, ..bare(1) };
+    let urlless = Webhook { url: None, ..bare(1) };
+    for webhooks in [[nameless], [urlless]] {
+        for adoption in [AdoptionPolicy::Refuse, AdoptionPolicy::Adopt] {
+            let end = rest(first_look(&Case { adoption, ..case() }, &webhooks));
+            assert_eq!(end.reason, Reason::AdoptionRequired);
+            let told = "a webhook with this name and URL, as far as the remote shows them, that nobody claims";
+            assert!(end.message.contains(told), "{}", end.message);
+            assert!(!end.message.contains("spec.adoptionPolicy: Adopt "), "{}", end.message);
+        }
+        let another = Case { adoption: AdoptionPolicy::CreateAnother, ..case() };
+        assert!(matches!(write(first_look(&another, &webhooks)), Write::Create { .. }));
+    }
+    // What is shown and differs is another webhook.
+    let other = [Webhook { name: Some("Other".into()), url: None, ..bare(1) }];
+    assert!(matches!(write(first_look(&case(), &other)), Write::Create { .. }));
+}
+
+#[test]
+fn adopting_what_is_half_shown_sends_the_other_half_once() {
+    let case = Case { adoption: AdoptionPolicy::Adopt, ..case() };
+    let webhooks = [Webhook { active: None, events: None, ..bare(1) }];
+    let mut process = memory(&case);
+    assert_eq!(patched(&case, &mut process, &webhooks, 1), Some(vec![Field::Active, Field::Events]));
+    assert_eq!(rest(look(&case, &mut process, &webhooks, 2)).reason, Reason::Synced);
+}
+
+#[test]
 fn what_is_set_already_and_does_not_help_is_not_advised() {
     let adopts = Case { adoption: AdoptionPolicy::Adopt, ..case() };
     let webhooks = [veiled(1)];

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::condition::bounded_conditions;
@@ -65,14 +65,17 @@ pub struct TaskNotificationSpec {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.url) && has(self.urlFrom))")
     .message("set url or urlFrom of a channel, not both"))]
-#[x_kube(validation = Rule::new("!self.enabled || has(self.url) || has(self.urlFrom)")
+#[x_kube(validation = Rule::new("(has(self.enabled) && !self.enabled) || has(self.url) || has(self.urlFrom)")
     .message("a channel that is enabled needs url or urlFrom; set one of them, or enabled: false"))]
 pub struct Channel {
     /// wecom, dingtalk or lark.
     #[serde(rename = "type")]
     pub type_: ChannelType,
-    /// Whether the channel is switched on.
+    /// Whether the channel is switched on; true if it is left out.
     #[serde(default = "yes")]
+    // Not a default of the schema: whoever applies by client-side merge replaces lists whole, so that what the API server
+    // adds to an item would be a difference for ever. Argo CD would never be in sync.
+    #[schemars(transform = without_default)]
     pub enabled: bool,
     /// The robot's URL, http or https. Anyone who may read this object can read it: its query usually is a credential, so
     /// prefer urlFrom.
@@ -194,6 +197,10 @@ pub struct ChannelStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 512)))]
     pub notify: Vec<String>,
+}
+
+fn without_default(schema: &mut Schema) {
+    schema.remove("default");
 }
 
 fn yes() -> bool {

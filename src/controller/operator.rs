@@ -17,6 +17,7 @@ use kube::api::{ListParams, PostParams};
 use kube::core::{NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::events::{EventType, Reporter};
 use kube::{Api, Client, Config, CustomResourceExt, Resource, ResourceExt};
+use reqwest::header::{HeaderValue, USER_AGENT};
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -30,7 +31,7 @@ use super::events::Events;
 use super::fail_point::FailPoint;
 use super::guarded::guarded;
 use super::index::{ConnectionKey, Index};
-use super::leader::{Election, RELEASE};
+use super::leader::{Election, RELEASE, Term};
 use super::namespaces::follow_namespaces;
 use super::project_webhook::ProjectWebhookKind;
 use super::publish::event_on;
@@ -136,8 +137,7 @@ async fn work(
     stop: watch::Receiver<bool>,
     starting: crate::ops::server::NotReady,
 ) -> anyhow::Result<()> {
-    let config = Config::infer().await.map_err(kube::Error::InferConfig);
-    let config = config.context("no cluster: run in a pod, or set KUBECONFIG")?;
+    let config = config().await.context("no cluster: run in a pod, or set KUBECONFIG")?;
     let client = Client::try_from(config.clone()).context("no cluster: run in a pod, or set KUBECONFIG")?;
     let settings = tokio::select! {
         settings = settings(&client, asked) => settings?,
@@ -149,6 +149,14 @@ async fn work(
     }
     drop(starting);
     lead(config, client, settings, health, metrics, stop).await
+}
+
+/// The client says who it is: else what the operator writes is `unknown`'s in managedFields and nobody's in an audit log.
+async fn config() -> anyhow::Result<Config> {
+    let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
+    let name = HeaderValue::from_static(concat!("hookwright/", env!("CARGO_PKG_VERSION")));
+    config.headers.push((USER_AGENT, name));
+    Ok(config)
 }
 
 async fn settings(client: &Client, asked: Asked) -> anyhow::Result<Settings> {
@@ -261,10 +269,10 @@ async fn serve(
     settings: Settings,
     health: Health,
     metrics: Arc<Metrics>,
-    election: Option<&Election>,
+    led: Option<(&Election, &Term)>,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<bool> {
-    let gate: Arc<dyn Gate> = election.map_or(Arc::new(Open), Election::gate);
+    let gate: Arc<dyn Gate> = led.map_or_else(|| Arc::new(Open) as _, |(election, _)| election.gate());
     let client = guarded(config, Arc::clone(&gate))?;
     let scopes: Vec<Option<String>> = if settings.watch_namespaces.is_empty() {
         vec![None]
@@ -308,9 +316,9 @@ async fn serve(
         settings,
         client,
     });
-    if let Some(election) = election {
-        let note = format!("{} leads", election.me());
-        event_on(&context, &election.reference(), EventType::Normal, "LeaderElection", note).await;
+    if let Some((election, term)) = led {
+        let (note, lease) = election.announcement(term);
+        event_on(&context, &lease, EventType::Normal, "LeaderElection", note).await;
     }
     watch_sources(&context, &scopes);
     if context.connections.cluster.is_some() {

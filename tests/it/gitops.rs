@@ -1,11 +1,12 @@
 //! What GitOps controllers do all day: they apply what is in Git, again and again, beside the operator. Neither side
 //! touches what is the other's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::join_all;
 use hookwright::api::connection::Connection;
+use hookwright::api::task_notification::TaskNotification;
 use hookwright::api::{CREATING, FINALIZER};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -23,8 +24,8 @@ async fn sync(world: &World, manifest: &Value) -> DynamicObject {
     applied.unwrap_or_else(|error| panic!("applying {name} again: {error}"))
 }
 
-/// What is in Git: a Secret, a Connection and a ProjectWebhook.
-fn in_git(world: &World) -> [Value; 3] {
+/// What is in Git: a Secret, a Connection, a TaskNotification whose connection is not, and a ProjectWebhook.
+fn in_git(world: &World) -> [Value; 4] {
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "app-maker" }, "stringData": { "token": TOKEN },
     });
@@ -33,6 +34,13 @@ fn in_git(world: &World) -> [Value; 3] {
         "spec": { "appMaker": {
             "endpoint": world.sim.http_endpoint(), "tokenFrom": { "secretKeyRef": { "name": "app-maker", "key": "token" } },
         } },
+    });
+    let notification = json!({
+        "apiVersion": "hookwright.dev/v1alpha1", "kind": "TaskNotification", "metadata": { "name": "nightly" },
+        "spec": {
+            "connectionRef": { "name": "codearts" }, "taskId": "ac26d65ef4ef45c2986611c0ffee00fa",
+            "channels": [{ "type": "wecom", "url": "https://robots.example.com/1", "notify": ["jobResult"] }],
+        },
     });
     let mut webhook = world.webhook_manifest(
         "builds",
@@ -46,15 +54,20 @@ fn in_git(world: &World) -> [Value; 3] {
         }),
     );
     merge(&mut webhook, json!({ "metadata": { "annotations": { "argocd.argoproj.io/tracking-id": "shop:builds" } } }));
-    [secret, connection, webhook]
+    [secret, connection, notification, webhook]
 }
 
-async fn connection(world: &World) -> Connection {
-    Api::<Connection>::namespaced(world.client.clone(), &world.namespace).get("app-maker").await.unwrap()
+/// Objects as they are now.
+async fn now(world: &World, manifests: &[Value]) -> Vec<DynamicObject> {
+    let get = async |manifest: &Value| {
+        let object = manifest.object();
+        world.dynamic(&object).get(&object.name_any()).await.unwrap()
+    };
+    join_all(manifests.iter().map(get)).await
 }
 
-/// Everything synced once, and the webhook Ready. The Connection carries its finalizer by then.
-async fn synced_once() -> (World, [Value; 3]) {
+/// Everything synced once, and all that the operator then does is done.
+async fn synced_once() -> (World, [Value; 4]) {
     let world = World::with(|setup| setup.no_connection()).await;
     let manifests = in_git(&world);
     for manifest in &manifests {
@@ -68,23 +81,28 @@ async fn synced_once() -> (World, [Value; 3]) {
             held(connection) && connection.status.as_ref().is_some_and(|status| status.observed_generation == 1)
         })
         .await;
+    let api = Api::<TaskNotification>::namespaced(world.client.clone(), &world.namespace);
+    let seen = |object: &TaskNotification| object.status.as_ref().is_some_and(|status| status.observed_generation == 1);
+    world.wait_for(api, "nightly", "looked at", seen).await;
     (world, manifests)
 }
 
-/// Who set which fields, as paths: `f:spec.f:url`. Argo CD's are those that it applied.
-fn owned(metadata: &ObjectMeta) -> BTreeMap<bool, Vec<String>> {
-    let mut owned = BTreeMap::<bool, Vec<String>>::new();
-    for entry in metadata.managed_fields.iter().flatten() {
-        let is_argo_cd = entry.manager.as_deref() == Some(ARGO_CD);
-        let fields = entry.fields_v1.as_ref().unwrap().0.as_object().unwrap();
-        for (top, below) in fields {
-            for name in below.as_object().unwrap().keys().filter(|name| *name != ".") {
-                let at = format!("{top}.{name}");
-                // One step deeper where several may share.
-                let deeper = below[name].as_object().unwrap().keys().filter(|key| *key != "." && top == "f:metadata");
-                let deeper: Vec<_> = deeper.map(|key| format!("{at}.{key}")).collect();
-                owned.entry(is_argo_cd).or_default().extend(if deeper.is_empty() { vec![at] } else { deeper });
+/// Which fields who set, as paths: `f:spec.f:url`, and one step deeper in metadata, which several share.
+fn owned(object: &DynamicObject) -> BTreeMap<String, BTreeSet<String>> {
+    let mut owned = BTreeMap::<_, BTreeSet<_>>::new();
+    let below = |value: &Value| value.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+    for entry in object.metadata.managed_fields.iter().flatten() {
+        let fields = owned.entry(entry.manager.clone().unwrap_or_default()).or_default();
+        let mut open: Vec<(String, Value)> = below(&entry.fields_v1.as_ref().unwrap().0);
+        while let Some((at, value)) = open.pop() {
+            let depth = if at.starts_with("f:metadata") { 2 } else { 1 };
+            let deeper: Vec<(String, Value)> = below(&value);
+            if at.matches(".f:").count() + at.matches(".v:").count() == depth || deeper.is_empty() {
+                fields.insert(at);
+                continue;
             }
+            let deeper = deeper.into_iter().filter(|(name, _)| name != ".");
+            open.extend(deeper.map(|(name, value)| (format!("{at}.{name}"), value)));
         }
     }
     owned
@@ -99,38 +117,41 @@ async fn what_is_applied_again_and_again_stays_as_it_is_and_nobody_conflicts() {
             // The operator writes status in between.
             world.pass("builds").await;
         }
-        let before = (world.get("builds").await, connection(&world).await);
+        let before = now(&world, &manifests).await;
         for manifest in &manifests {
             sync(&world, manifest).await;
         }
-        let after = (world.get("builds").await, connection(&world).await);
         // A new version would be a write, and so a pass, and so the beginning of a fight.
-        assert_eq!(before.0.resource_version(), after.0.resource_version(), "round {round}: {:#?}", after.0);
-        assert_eq!(before.1.resource_version(), after.1.resource_version(), "round {round}: {:#?}", after.1);
+        assert_eq!(before, now(&world, &manifests).await, "round {round}");
     }
     let object = world.get("builds").await;
     assert_eq!(object.finalizers(), [FINALIZER]);
     assert!(object.annotations().contains_key(CREATING), "{:?}", object.annotations());
-    assert_eq!(connection(&world).await.finalizers(), [FINALIZER]);
+    assert_eq!(now(&world, &manifests).await[1].finalizers(), [FINALIZER]);
     assert!(world.calls()[writes..].iter().all(|call| call.method == "GET"), "{:?}", world.calls());
     assert_writes(&world, &["POST"]);
 }
 
 #[tokio::test]
 async fn the_operator_owns_its_finalizer_its_annotation_and_status_and_whoever_applies_owns_the_rest() {
-    let (world, _) = synced_once().await;
-    let object = world.get("builds").await;
-    let ours = [format!("f:metadata.f:annotations.f:{CREATING}"), format!("f:metadata.f:finalizers.v:\"{FINALIZER}\"")];
-    let fields = owned(&object.metadata);
-    let (status, rest): (Vec<_>, Vec<_>) = fields[&false].iter().cloned().partition(|at| at.starts_with("f:status."));
-    assert!(!status.is_empty());
-    assert_eq!(rest, ours, "all that is not Argo CD's");
-    assert!(fields[&true].iter().all(|at| at.starts_with("f:spec.") || at.contains("argocd")), "{:?}", fields[&true]);
-
-    let fields = owned(&connection(&world).await.metadata);
-    let rest: Vec<_> = fields[&false].iter().filter(|at| !at.starts_with("f:status.")).collect();
-    assert_eq!(rest, [&ours[1]], "all that is not Argo CD's");
-    assert!(fields[&true].iter().all(|at| at.starts_with("f:spec.")), "{:?}", fields[&true]);
+    let (world, manifests) = synced_once().await;
+    let finalizer = format!("f:metadata.f:finalizers.v:\"{FINALIZER}\"");
+    let annotation = format!("f:metadata.f:annotations.f:{CREATING}");
+    let ours = [vec![], vec![&finalizer], vec![], vec![&annotation, &finalizer]];
+    for (object, ours) in now(&world, &manifests).await.iter().zip(ours) {
+        let name = object.name_any();
+        let mut fields = owned(object);
+        let applied = fields.remove(ARGO_CD).unwrap();
+        let theirs = |at: &String| {
+            ["f:spec.", "f:data.", "f:type", "f:metadata.f:annotations.f:argocd"].iter().any(|own| at.starts_with(own))
+        };
+        assert!(applied.iter().all(|at| theirs(at) || at.starts_with("f:stringData")), "{name}: {applied:?}");
+        let written = fields.remove("hookwright").unwrap_or_default();
+        let rest: Vec<_> = written.iter().filter(|at| !at.starts_with("f:status.")).collect();
+        assert_eq!(rest, ours, "{name}: what the operator owns beside status");
+        assert_eq!(written.len() > rest.len(), object.data.get("spec").is_some(), "{name}: {written:?}");
+        assert!(fields.is_empty(), "{name}: somebody else's are {fields:?}");
+    }
 }
 
 #[tokio::test]
@@ -154,7 +175,7 @@ async fn what_changes_in_git_reaches_the_remote_and_what_is_dropped_there_return
     assert_eq!(status(&object).observed_generation, 2);
     assert_eq!(object.finalizers(), [FINALIZER]);
     assert!(object.annotations().contains_key(CREATING), "{:?}", object.annotations());
-    assert_writes(&world, &["POST", "PATCH url,headers,active"]);
+    assert_writes(&world, &["POST", "PATCH active,headers,url"]);
 }
 
 #[tokio::test]
@@ -176,6 +197,6 @@ async fn nothing_that_the_operator_or_a_default_adds_is_a_difference_to_what_was
     assert!(client_side.status.success(), "{client_side:?}");
     let again = world.kubectl(&["apply", "-f", file]).await;
     let said = String::from_utf8_lossy(&again.stdout).into_owned();
-    assert_eq!(said.lines().filter(|line| line.ends_with(" unchanged")).count(), 2, "{said}");
+    assert_eq!(said.lines().filter(|line| line.ends_with(" unchanged")).count(), 3, "{said}");
     std::fs::remove_dir_all(directory).unwrap();
 }

@@ -1,6 +1,7 @@
 //! Several replicas and one Lease: one works, and the next takes over, whatever becomes of the first.
 
 mod frozen;
+mod guarded;
 mod handover;
 mod lost;
 
@@ -79,6 +80,9 @@ async fn one_of_two_works_and_the_other_is_ready_and_does_nothing() {
     let told = |event: &k8s_openapi::api::events::v1::Event| event.reason.as_deref() == Some("LeaderElection");
     let note = world.wait_event("hookwright", "who leads", told).await;
     assert_eq!(note, format!("{} leads", world.holder().await));
+    let described = world.kubectl(&["describe", "lease", "hookwright"]).await;
+    let described = String::from_utf8(described.stdout).unwrap();
+    assert!(described.contains("LeaderElection") && described.contains(&note), "{described}");
 }
 
 /// What becomes of the POST of a leader that is killed while it waits for the answer. The next one goes on in this world.

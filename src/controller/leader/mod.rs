@@ -95,18 +95,10 @@ impl Election {
         Arc::clone(&self.gate) as Arc<dyn Gate>
     }
 
-    /// The name of this process in the Lease.
+    /// What an Event is to tell of the won lease, and on which object.
     #[must_use]
-    pub fn me(&self) -> &str {
-        &self.me
-    }
-
-    /// The Lease, as Events name it.
-    #[must_use]
-    pub fn reference(&self) -> ObjectReference {
-        let mut lease = Lease::default();
-        (lease.metadata.name, lease.metadata.namespace) = (Some(self.name.clone()), Some(self.namespace.clone()));
-        lease.object_ref(&())
+    pub fn announcement(&self, term: &Term) -> (String, ObjectReference) {
+        (format!("{} leads", self.me), term.lease.object_ref(&()))
     }
 
     /// Stands by until this process leads; `None` if `stop` ends before. What `/readyz` says meanwhile: that it stands by,
@@ -170,9 +162,9 @@ impl Election {
     }
 
     /// Renews the lease until that fails for too long. Cancellation-safe.
-    pub async fn keep(&self, term: Term) -> Lost {
+    pub async fn keep(&self, term: &Term) -> Lost {
         let Self { timing, .. } = self;
-        let Term { mut lease, mut begun } = term;
+        let (mut lease, mut begun) = (term.lease.clone(), term.begun);
         let mut trouble = Trouble::default();
         let mut next = begun + timing.renew;
         loop {

@@ -32,7 +32,7 @@ pub(super) async fn lead(
     let Some(term) = election.win(&health, stopped(stop.clone())).await else { return Ok(()) };
     metrics.leads(true);
     tokio::select! {
-        ended = serve(config, settings, health, Arc::clone(&metrics), Some(&election), stop) => {
+        ended = serve(config, settings, health, Arc::clone(&metrics), Some((&election, &term)), stop) => {
             metrics.leads(false);
             if ended? {
                 election.release().await;
@@ -41,7 +41,7 @@ pub(super) async fn lead(
             }
             Ok(())
         }
-        lost = election.keep(term) => {
+        lost = election.keep(&term) => {
             metrics.leads(false);
             tracing::error!("not leading any more, ending at once: {lost}");
             Err(anyhow::Error::new(lost).context("not leading any more"))

@@ -57,6 +57,15 @@ async fn a_status_that_was_to_follow_a_post_is_not_written() {
 }
 
 #[tokio::test]
+async fn an_event_that_was_to_follow_a_status_is_not_written() {
+    let (world, first, second) = frozen_after(FailPoint::Status).await;
+    assert_writes(&world, &["POST"]);
+    takes_over_and_the_frozen_one_ends(&world, first, &second).await;
+    let events = world.events_of("builds").await;
+    assert!(events.is_empty(), "nothing was new to the second one: {events:#?}");
+}
+
+#[tokio::test]
 async fn an_answer_that_came_while_it_was_frozen_leads_to_nothing() {
     // The LIST says that nothing is there: what would follow is a POST. The other answer is that to the POST itself.
     for (operation, expected) in [("list", "GET list"), ("create", "POST")] {

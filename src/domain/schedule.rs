@@ -22,6 +22,14 @@ pub fn jittered(interval: Duration, key: impl Hash) -> Duration {
     interval + interval.mul_f64(fraction(key) / 10.0)
 }
 
+/// The shortest interval in which so many looks can be made at half of a rate of calls a second; the other half stays for
+/// writes and changed specs.
+#[must_use]
+pub fn least_interval(looks: usize, requests_per_second: u32) -> Duration {
+    let looks = u32::try_from(looks).unwrap_or(u32::MAX);
+    Duration::from_secs(2).saturating_mul(looks) / requests_per_second.max(1)
+}
+
 fn spread(delay: Duration, key: impl Hash) -> Duration {
     delay.mul_f64(0.8 + fraction(key) / 5.0)
 }
@@ -70,6 +78,13 @@ mod tests {
         for bad in ["", "10", "m", "1d", "-1s", "1.5m", "99999999999999999999h"] {
             assert_eq!(parse_duration(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn looks_take_half_of_the_rate() {
+        assert_eq!(least_interval(4, 1), Duration::from_secs(8));
+        assert_eq!(least_interval(10_000, 10), Duration::from_secs(2_000));
+        assert_eq!(least_interval(0, 0), Duration::ZERO);
     }
 
     proptest! {

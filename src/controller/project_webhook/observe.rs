@@ -1,7 +1,6 @@
 //! IO: the project's shared LIST, and a GET for a webhook that it should show and does not.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::need::Need;
 use super::secrets::secrets;
@@ -16,6 +15,7 @@ use crate::controller::verdict;
 use crate::domain::ids::WebhookId;
 use crate::domain::observed::Webhook;
 use crate::domain::refusal::{Refusal, Retry};
+use crate::domain::schedule::least_interval;
 use crate::domain::secret::SecretText;
 use crate::domain::time::Moment;
 use crate::remote::error::{RemoteError, RetryClass};
@@ -107,9 +107,8 @@ async fn wanted(pass: &mut Pass<'_, ProjectWebhookKind>, resolved: &Resolved) ->
 /// Winds the project's timer up if it is due: the moment since when it was.
 pub(super) fn wind(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, now: Moment) -> Option<Moment> {
     let Resolved { live, project, timing, .. } = resolved;
-    // Half of the rate is for looking; the other half stays for writes.
-    let rate = f64::from(live.declared.spec.rate_limit.requests_per_second) / 2.0;
-    let least = || Duration::from_secs_f64(pass.context.snapshots.count(&live.key) as f64 / rate);
+    let least =
+        || least_interval(pass.context.snapshots.count(&live.key), live.declared.spec.rate_limit.requests_per_second);
     project.due(&pass.key, timing.interval, now, least, &pass.context.metrics)
 }
 

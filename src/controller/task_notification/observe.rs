@@ -8,7 +8,7 @@ use crate::controller::kind::{Kind, Pass};
 use crate::controller::refuse::{Halt, reason_of, remote};
 use crate::controller::verdict;
 use crate::domain::notification::Channel;
-use crate::domain::schedule::jittered;
+use crate::domain::schedule::{jittered, least_interval};
 use crate::remote::codearts::iam::ISSUE_TOKEN;
 use crate::remote::error::{Fault, RemoteError};
 use crate::remote::pace::Priority;
@@ -47,10 +47,9 @@ pub(super) async fn observe(
 /// tasks do not all come due together.
 fn next(pass: &Pass<'_, TaskNotificationKind>, resolved: &Resolved) -> Duration {
     let interval = TaskNotificationKind::resync_interval(pass);
-    // Half of the rate is for looking; the other half stays for changed specs.
-    let rate = f64::from(resolved.live.declared.spec.rate_limit.requests_per_second) / 2.0;
-    let least = Duration::from_secs_f64(pass.context.users.count(&resolved.live.key) as f64 / rate);
-    let stretched = interval.max(least);
+    let live = &resolved.live;
+    let looks = pass.context.users.count(&live.key);
+    let stretched = interval.max(least_interval(looks, live.declared.spec.rate_limit.requests_per_second));
     let ratio = stretched.as_secs_f64() / interval.as_secs_f64().max(1.0);
     pass.context.metrics.resync_stretch(TaskNotificationKind::KIND, ratio);
     jittered(stretched, &pass.key)

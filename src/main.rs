@@ -1,6 +1,11 @@
 //! The operator's program: parse, dispatch.
 
 use hookwright::cli::Cli;
+use tikv_jemallocator::Jemalloc;
+
+/// Gives back to the system what is not needed any more: at rest, most of what the work before took.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::read();

@@ -44,8 +44,8 @@ struct Record<M> {
     unfinished: Option<Unfinished>,
 }
 
-/// Where a record is kept; empty while a pass has it.
-type Slot<M> = Option<Record<M>>;
+/// Where a record is kept; empty while a pass has it. Boxed: a table has room for up to twice as many as there are.
+type Slot<M> = Option<Box<Record<M>>>;
 
 /// A pass that goes on when a LIST is there.
 struct Unfinished {
@@ -103,7 +103,7 @@ impl<K: Kind> Driver<K> {
         lock(&self.records).insert(uid.clone(), None);
         let started = Instant::now();
         let _under_way = self.context.health.pass_started(format!("{} {key}", K::KIND.as_str()));
-        let Record { memory, failures, version: _, reason, unfinished } = record;
+        let Record { memory, failures, version: _, reason, unfinished } = *record;
         let Unfinished { wrote, noted } = unfinished.unwrap_or(Unfinished { wrote: false, noted: vec![] });
         let mut pass: Pass<'_, K> = Pass {
             context: &self.context,
@@ -142,12 +142,12 @@ impl<K: Kind> Driver<K> {
             (false, false) => 0,
         };
         let unfinished = gathers.then_some(Unfinished { wrote, noted });
-        records.insert(uid, Some(Record { memory, failures, version, reason: after, unfinished }));
+        records.insert(uid, Some(Box::new(Record { memory, failures, version, reason: after, unfinished })));
         again.map_or_else(Action::await_change, Action::requeue)
     }
 
     /// The record of an object that this process has not met; `None` if there is nothing to do for it.
-    fn first_met(&self, object: &K::Object) -> Option<Record<K::Memory>> {
+    fn first_met(&self, object: &K::Object) -> Option<Box<Record<K::Memory>>> {
         let reason = K::status(object).and_then(|status| current_reason(K::conditions(status)));
         let going = object.meta().deletion_timestamp.is_some();
         let held = object.finalizers().iter().any(|finalizer| finalizer == crate::api::FINALIZER);
@@ -155,7 +155,8 @@ impl<K: Kind> Driver<K> {
             return None;
         }
         self.context.metrics.object_reason(K::KIND, None, reason);
-        Some(Record { memory: K::Memory::default(), failures: 0, version: None, reason, unfinished: None })
+        let memory = K::Memory::default();
+        Some(Box::new(Record { memory, failures: 0, version: None, reason, unfinished: None }))
     }
 
     /// The object is gone without a pass of ours: it had nothing at the remote.

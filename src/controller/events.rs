@@ -21,8 +21,8 @@ use super::sources::lock;
 
 /// How long the same counts as a repetition: as in kube's recorder.
 const REPETITION: Duration = Duration::from_secs(360);
-/// Notes remembered at most. What is forgotten too early becomes a second Event.
-const REMEMBERED: usize = 1024;
+/// Notes remembered at most; each takes about 7 KiB. What is forgotten too early becomes a second Event.
+const REMEMBERED: usize = 128;
 /// Events that wait at most; one more is waited for by its pass, so that none is lost.
 const QUEUED: usize = 16_384;
 

@@ -288,7 +288,7 @@ impl Maps {
             self.adopting.remove(&id);
         }
         for id in [entry.recorded, entry.pinned].into_iter().flatten() {
-            let claimants = self.by_webhook.entry(id).or_default();
+            let claimants = self.by_webhook.entry(id).or_insert_with(|| Vec::with_capacity(1));
             if !claimants.contains(&key) {
                 claimants.push(key.clone());
             }

@@ -36,7 +36,7 @@ use super::namespaces::follow_namespaces;
 use super::project_webhook::ProjectWebhookKind;
 use super::publish::event_on;
 use super::refuse::kubernetes;
-use super::snapshot::{KEPT, Snapshots};
+use super::snapshot::{SWEPT, Snapshots};
 use super::sources::{SourceKind, Sources};
 use super::task_notification::TaskNotificationKind;
 use super::users::Users;
@@ -365,7 +365,7 @@ async fn serve(
 /// Gives memory back that nobody needs at rest.
 async fn sweep(context: Arc<Context>) {
     loop {
-        tokio::time::sleep(KEPT).await;
+        tokio::time::sleep(SWEPT).await;
         context.snapshots.sweep(context.clock.now());
     }
 }

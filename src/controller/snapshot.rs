@@ -28,8 +28,12 @@ use crate::remote::pace::Priority;
 /// How old a LIST may be for a pass that may write: many objects applied together share one.
 pub const FRESH: Duration = Duration::from_secs(5);
 
-/// How long a LIST is kept at least: at rest nobody needs it before the next one, and all of them are much memory.
-pub const KEPT: Duration = Duration::from_secs(60);
+/// How long a LIST is kept at least, for objects of the project that have to wait for a place: a little longer than they
+/// wait before they ask again. At rest nobody needs it before the next one, and all of them are much memory.
+pub const KEPT: Duration = Duration::from_secs(35);
+
+/// How often LISTs that are older are dropped.
+pub const SWEPT: Duration = Duration::from_secs(5);
 
 /// How long a LIST waits for other writes of its project to end, so that it shows them too.
 const GATHER: Duration = Duration::from_millis(250);

@@ -70,8 +70,16 @@ impl Drop for Account {
 pub fn usual_rules() -> Vec<Value> {
     let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({ "apiGroups": [group], "resources": resources, "verbs": verbs });
     vec![
-        rule("hookwright.dev", &["projectwebhooks", "connections"], &["get", "list", "watch", "patch"]),
-        rule("hookwright.dev", &["projectwebhooks/status", "connections/status"], &["patch"]),
+        rule(
+            "hookwright.dev",
+            &["projectwebhooks", "tasknotifications", "connections"],
+            &["get", "list", "watch", "patch"],
+        ),
+        rule(
+            "hookwright.dev",
+            &["projectwebhooks/status", "tasknotifications/status", "connections/status"],
+            &["patch"],
+        ),
         rule("", &["configmaps"], &["get", "list", "watch"]),
         rule("events.k8s.io", &["events"], &["create", "patch"]),
     ]

@@ -1,5 +1,7 @@
 //! When the operator looks, and that it costs nothing when there is nothing to do.
 
+use std::time::Instant;
+
 use hookwright::api::connection::Connection;
 use hookwright::api::project_webhook::ProjectWebhook;
 use k8s_openapi::api::events::v1::Event;
@@ -8,7 +10,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use simulator::{Fault, WebhookEdit};
 
-use crate::support::{World, assert_calls, assert_writes, is_ready, of_project, passes, rendered, status};
+use crate::support::{DEADLINE, World, assert_calls, assert_writes, is_ready, of_project, passes, rendered, status};
 
 async fn versions(world: &World) -> Vec<(String, Option<String>)> {
     let all: Vec<ProjectWebhook> = world.webhooks().list(&ListParams::default()).await.unwrap().items;
@@ -234,15 +236,13 @@ async fn status_follows_the_remotes_times_and_says_when_it_was_written_to() {
     let written = created.last_applied_time.clone().unwrap();
     assert_eq!(status(&world.pass("builds").await).last_applied_time, Some(written.clone()), "a look is no write");
     // The time is in seconds: as soon as the next one has begun, a PATCH moves it.
-    let mut active = true;
-    loop {
+    let (begun, mut active, mut now) = (Instant::now(), true, created);
+    while now.last_applied_time.unwrap().0 <= written.0 {
+        assert!(begun.elapsed() < DEADLINE, "no PATCH moves lastAppliedTime");
         active = !active;
         world.webhook("builds", json!({ "active": active })).await;
-        let now = status(&world.wait_ready("builds").await);
-        let remote = now.remote.unwrap();
+        now = status(&world.wait_ready("builds").await);
+        let remote = now.remote.clone().unwrap();
         assert_eq!((remote.created_at, remote.updated_at), times());
-        if now.last_applied_time.unwrap().0 > written.0 {
-            break;
-        }
     }
 }

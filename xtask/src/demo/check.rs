@@ -9,7 +9,7 @@ use tokio::{
     process::Command,
 };
 
-use crate::{family, process, process::Process};
+use crate::{dirs, family, process, process::Process};
 
 /// What has to run while the demo stays, as the kernel cuts their names.
 const PROGRAMS: [&str; 6] = ["hookwright", "simulator", "etcd", "kube-apiserver", "kube-controller", "launcher"];
@@ -18,15 +18,20 @@ const SHOW_LIMIT: Duration = Duration::from_secs(300);
 /// The demo stops five programs, each within its own limits.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
+/// This program as it is by now: whatever builds the others puts a new one in the place of the one that runs.
+fn program() -> Result<Command> {
+    Ok(Command::new(dirs::binaries()?.join("xtask")))
+}
+
 /// `demo --exit`: all that it shows holds.
 pub async fn show() -> Result<()> {
-    process::run("the demo", Command::new(std::env::current_exe()?).args(["demo", "--exit"])).await
+    process::run("the demo", program()?.args(["demo", "--exit"])).await
 }
 
 /// A demo that stays, and is ended by Ctrl-C: with success, and with nothing left behind. No other child of this process
 /// may run meanwhile.
 pub async fn interrupted() -> Result<()> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = program()?;
     command.arg("demo").stdin(Stdio::null()).stdout(Stdio::piped());
     let mut demo = Process::spawn("the demo", &mut command, STOP_LIMIT)?;
     let pid = demo.child().id().and_then(|id| Pid::from_raw(id.cast_signed())).context("the demo has ended")?;

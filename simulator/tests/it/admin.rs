@@ -125,6 +125,7 @@ async fn behaviour_can_be_set_read_and_reset_for_all_and_for_one_project() {
     let everything = json!({
         "create_response": "webhook", "update_response": "empty", "patch_headers": "merge", "masking": "header_values",
         "drop_headers": ["X-*"], "empty_headers": "null", "omit_fields": ["active", "createdAt"],
+        "null_fields": ["events"],
         "extra_fields": {"__v": 0}, "event_order": "reversed", "lowercase_events": true,
         "lowercase_header_names": true, "normalize_url": true, "trim_name": true, "truncate_name": 10, "list_cap": 5,
         "list_stale_ms": 1

@@ -30,7 +30,7 @@ pub async fn all_settled(stage: &mut Stage, count: usize) -> Result<()> {
         live.show(&rows)?;
         if rows.len() == count && rows.iter().all(is_settled) {
             let ready = rows.iter().filter(|row| row.ready).count();
-            println!("{ready} are Ready after {}; {} wait for a person", elapsed(begin.elapsed()), count - ready);
+            println!("{ready} are Ready after {}; left to a person: {}", elapsed(begin.elapsed()), count - ready);
             return Ok(());
         }
         if begin.elapsed() > LIMIT {

@@ -192,8 +192,13 @@ impl Connections {
     }
 
     pub(super) fn remember(&self, live: Live) -> Arc<Live> {
+        let mut all = lock(&self.live);
+        // Several may build the same one at a time; with two of them a password would be exchanged twice.
+        if let Some(first) = all.get(&live.key).filter(|first| first.built_from == live.built_from) {
+            return Arc::clone(first);
+        }
         let live = Arc::new(live);
-        lock(&self.live).insert(live.key.clone(), Arc::clone(&live));
+        all.insert(live.key.clone(), Arc::clone(&live));
         live
     }
 }

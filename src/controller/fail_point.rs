@@ -76,6 +76,8 @@ impl FailPoint {
                 tracing::error!("fail point {}: this process freezes here", self.name());
                 // Whether that worked shows the test, which waits for it.
                 let _ = std::process::Command::new("kill").args(["-STOP", &std::process::id().to_string()]).status();
+                // The signal is another thread's to take: without this, this one may have gone on by then.
+                std::thread::sleep(std::time::Duration::from_secs(1));
                 return;
             }
             tracing::error!("fail point {}: this process ends here", self.name());

@@ -303,8 +303,13 @@ pub async fn follow_sources<S>(
     let changed = |key: &SourceKey, version: Option<&str>| {
         lock(&missing).remove(key);
         for user in context.sources.changed(key, version) {
-            if let User::ProjectWebhook(key) = &user {
-                context.index.touch(key, context.clock.now());
+            match &user {
+                User::ProjectWebhook(key) => context.index.touch(key, context.clock.now()),
+                // Not only by its status: one that went and came back between two of its passes leaves that as it was.
+                User::Connection(connection) => {
+                    context.users.of(connection).into_iter().for_each(|user| context.triggers.user(user));
+                }
+                User::TaskNotification(_) => {}
             }
             context.triggers.user(user);
         }

@@ -20,8 +20,10 @@ pub(super) async fn observe(
     let now = pass.context.clock.now();
     let asked = requested(pass.object).is_some_and(|at| pass.status.last_handled_reconcile_at.as_ref() != Some(at));
     let decided = Some(pass.status.observed_generation) == pass.object.metadata.generation;
-    // The same pass is asked for by many: the watch of its connection, that of its Secrets, the timer.
-    let due = pass.memory.looked.filter(|(basis, _)| *basis == resolved.basis && decided && !asked).map(|(_, due)| due);
+    // The same pass is asked for by many: the watch of its connection, that of its Secrets, the timer. What a pass saw that
+    // failed later is not in the status yet.
+    let told = decided && pass.failures == 0;
+    let due = pass.memory.looked.filter(|(basis, _)| *basis == resolved.basis && told && !asked).map(|(_, due)| due);
     if let Some(due) = due.filter(|due| now < *due && !resolved.live.credentials.are_rejected()) {
         return Err(Halt::NotDue(due.since(now)));
     }

@@ -1,7 +1,9 @@
 //! What is compared, and what is said of it.
 
+use kube::api::{Patch, PatchParams};
 use serde_json::{Map, Value, json};
 use simulator::codearts::{Behaviour, Case, ChannelEdit, NewChannel, SecretShown, Total};
+use simulator::{Fault, FaultKind};
 
 use super::stage::{SIGN, Stage, URL, from, says};
 use hookwright::api::task_notification::TaskNotificationStatus;
@@ -189,4 +191,24 @@ async fn a_rotated_secret_is_compared_within_seconds() {
     stage.console(|channel| NewChannel { url: new.into(), ..channel });
     stage.look("checks").await;
     stage.told("checks", "Synced").await;
+}
+
+#[tokio::test]
+async fn what_was_seen_is_told_although_somebody_wrote_the_object_in_between() {
+    let stage = Stage::start().await;
+    stage.console(|channel| channel);
+    stage.notify("checks", json!({})).await;
+    stage.told("checks", "Synced").await;
+    let asked = stage.asked().len();
+    stage
+        .sim
+        .add_fault(Fault::new(FaultKind::Latency { ms: 2000, applied: true }).operations(["task_webhook_info"]).once());
+    stage.secret("robots", &[("url", "https://robots.example.com/send?key=new"), ("sign", SIGN)]).await;
+    let looks = |state: &simulator::State| state.calls_for(&stage.task).count() > asked;
+    stage.wait_remote("a look is under way", looks).await;
+    // From now on the status that follows is one of an older object.
+    let patch = Patch::Merge(json!({ "metadata": { "labels": { "by": "somebody" } } }));
+    stage.notifications().patch_metadata("checks", &PatchParams::default(), &patch).await.unwrap();
+    stage.told("checks", "ManualChangeRequired").await;
+    assert_eq!(stage.asked().len(), asked + 2, "what could not be told is looked at again");
 }

@@ -225,6 +225,16 @@ fn unmarked<'a>(
     }
 }
 
+/// Most webhooks that an intent lists: 27 KB of the 256 KiB that Kubernetes allows all annotations of an object together.
+pub const MAX_CANDIDATES: usize = 1000;
+
+/// Whether more webhooks look like this object's than an intent can list. Nothing is created beside so many: what a lost
+/// POST made could not be told from them.
+#[must_use]
+pub fn are_too_many(desired: &Desired, view: &View<'_>) -> bool {
+    view.listed().filter(|webhook| may_be_same(desired, webhook)).count() > MAX_CANDIDATES
+}
+
 /// The intent to create, before a POST: what is recorded now, and the webhooks that look like this object's already. What
 /// is to be replaced has to be recorded before.
 #[must_use]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::compare::{Difference, Field, field_fingerprint};
-use super::desired::Changes;
+use super::desired::{Changes, Desired};
 use super::ids::WebhookId;
 use super::observed::{Fingerprint, SeenValue, Webhook};
 use super::schedule::BACKOFF_LAST;
@@ -151,14 +151,14 @@ impl Memory {
         }
     }
 
-    /// Notes that a PATCH was accepted, and what the webhook was before.
-    pub fn updated(&mut self, now: Moment, before: &Webhook, changes: &Changes, fields: &[Field]) {
+    /// Notes that a PATCH towards `desired` was accepted, and what the webhook was before.
+    pub fn updated(&mut self, now: Moment, before: &Webhook, desired: &Desired, changes: &Changes, fields: &[Field]) {
         self.equal_since = None;
         for field in fields {
             *self.corrections.entry(field.clone()).or_insert(0) += 1;
         }
         self.last_update = Some((now, before.fingerprint()));
-        if is_all_hidden_sent(before, changes) {
+        if is_all_hidden_sent(before, desired, changes) {
             self.accepted = Some((self.basis.clone(), Some(before.id)));
         }
     }
@@ -304,10 +304,11 @@ impl Memory {
     }
 }
 
-/// Whether a PATCH sent everything that the remote did not show of the webhook.
-fn is_all_hidden_sent(before: &Webhook, changes: &Changes) -> bool {
+/// Whether a PATCH sent everything that is desired and that the remote did not show of the webhook. What is behind the mask
+/// of a header that should not be there does not matter.
+fn is_all_hidden_sent(before: &Webhook, desired: &Desired, changes: &Changes) -> bool {
     let Changes { name, url, headers, active, events } = changes;
-    let masked = before.headers.values().any(|value| *value == SeenValue::Masked);
+    let masked = desired.headers.keys().any(|name| before.headers.get(name) == Some(&SeenValue::Masked));
     (before.name.is_some() || name.is_some())
         && (before.url.is_some() || url.is_some())
         && (before.active.is_some() || active.is_some())

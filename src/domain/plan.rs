@@ -6,7 +6,7 @@ use super::case::{Case, View};
 use super::claim::Rivals;
 use super::compare::{Difference, Masked, changes, differences, same_name_and_url};
 use super::desired::Desired;
-use super::identify::{Identity, identify};
+use super::identify::{Identity, are_too_many, identify};
 use super::ids::WebhookId;
 use super::marker::SeenMarker;
 use super::memory::{Creation, Memory};
@@ -79,7 +79,10 @@ pub fn plan<'a>(
     match identity {
         Identity::Ask(id) => Plan::Ask(id),
         Identity::Mine { webhook, ownership, surplus } => {
-            if !case.intent.is_replaced(webhook.id) {
+            // What only the spec points to is lost again once it points elsewhere: until status records it, what the POST
+            // made is still looked for.
+            let known = case.pinned.is_none() || case.owned_id() == Some(webhook.id);
+            if known && !case.intent.is_replaced(webhook.id) {
                 memory.seen(case.owned_id().is_some_and(|owned| owned != webhook.id));
             }
             // Observe never deletes.
@@ -151,7 +154,7 @@ fn correct<'a>(
     ownership: Ownership,
     differences: Vec<Difference>,
 ) -> Plan<'a> {
-    let Scene { case, desired, .. } = scene;
+    let Scene { case, desired, view, .. } = scene;
     let (stuck, open): (Vec<_>, Vec<_>) = differences.iter().partition(|d| memory.is_exhausted(d, webhook));
     if open.is_empty() {
         let replaceable = ownership == Ownership::Created && case.pinned.is_none();
@@ -169,7 +172,7 @@ fn correct<'a>(
             let (reason, message) = unfinished(memory);
             return rest(reason, message.into(), Some(again));
         }
-        if removal && !memory.replaced {
+        if removal && !memory.replaced && !are_too_many(desired, view) {
             return Plan::Write(Write::Create {
                 name: desired.name.clone(),
                 host: desired.url.host(),
@@ -189,7 +192,7 @@ fn correct<'a>(
 
 /// Nothing of ours is there.
 fn absent<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, lookalikes: &[&'a Webhook]) -> Plan<'a> {
-    let Scene { case, desired, rivals, .. } = scene;
+    let Scene { case, desired, view, rivals, .. } = scene;
     memory.seen_different();
     if case.management == ManagementPolicy::Observe {
         return absent_at_rest(Reason::Drifted, text::NOT_FOUND.into());
@@ -216,6 +219,9 @@ fn absent<'a>(scene: &Scene<'_, 'a>, memory: &mut Memory, lookalikes: &[&'a Webh
     }
     if case.management == ManagementPolicy::ReportDrift && !case.may_correct() {
         return absent_at_rest(Reason::Drifted, text::DELETED.into());
+    }
+    if are_too_many(desired, view) {
+        return absent_at_rest(Reason::AdoptionRequired, text::too_many_alike());
     }
     if case.owned().is_some() {
         // A person who asks for it has it created once more.

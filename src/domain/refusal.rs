@@ -62,6 +62,30 @@ pub fn reveal<'a>(message: &'a SecretText, secrets: &[SecretText]) -> Option<&'a
     (!leaks && !shown.is_empty()).then_some(shown)
 }
 
+/// Longest word of letters that [`is_plain`] takes for one of a language, and longest number.
+const WORD: usize = 20;
+const NUMBER: usize = 5;
+
+/// Whether a text is made of words and short numbers only. Where not every secret is known that it may repeat, this is
+/// what may be shown: no URL is, and no generated key, which mixes letters and digits or is longer than words are.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    let parts = |c: char| c.is_whitespace() || ",;:.!?()[]'\"".contains(c);
+    text.split(parts).all(|word| {
+        let letters = word.chars().filter(char::is_ascii_alphabetic).count();
+        let is_word = word.chars().all(char::is_alphabetic) && letters <= WORD;
+        is_word || (word.len() <= NUMBER && word.bytes().all(|b| b.is_ascii_digit()))
+    })
+}
+
+/// Whether a code has the vendor's form: capital letters, a dot and digits (facts: CC.00000003, APIG.0301).
+#[must_use]
+pub fn is_vendors_code(code: &str) -> bool {
+    let Some((service, number)) = code.split_once('.') else { return false };
+    let (letters, digits) = ((2..=6).contains(&service.len()), (4..=8).contains(&number.len()));
+    letters && digits && service.bytes().all(|b| b.is_ascii_uppercase()) && number.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Whether a word is in a text without a letter or digit that would make it part of a longer one.
 fn holds_word(text: &str, word: &str) -> bool {
     let joins = |edge: Option<char>, beside: Option<char>| {
@@ -104,6 +128,32 @@ mod tests {
         assert!(shown("https://h.example.com/all is a URL", &["/a"]));
         assert!(!shown("--a-", &["-a-"]), "also where it overlaps itself");
         assert!(!shown("a-a-ab a-a", &["a-a"]));
+    }
+
+    #[test]
+    fn words_and_short_numbers_are_plain_and_neither_urls_nor_keys_are() {
+        for text in ["The operation is not allowed now.", "no more than 200 (tasks)", "任务不存在", "jobResult", ""]
+        {
+            assert!(is_plain(text), "{text}");
+        }
+        for text in [
+            "see https://h.example.com/a",
+            "key=abc",
+            "Cr7Zn3vIw6Bj is not valid",
+            "123456",
+            "aaaaaaaaaaaaaaaaaaaaa",
+            "a-b",
+        ] {
+            assert!(!is_plain(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_vendors_code_has_its_form() {
+        assert!(is_vendors_code("CC.00000003") && is_vendors_code("APIG.0301"));
+        for other in ["UnauthorizedError", "hunter2.1234", "CC.", ".0301", "CC.03x1", "CC.000000031", "401"] {
+            assert!(!is_vendors_code(other), "{other}");
+        }
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 use super::case::Case;
 use super::claim::Foreign;
 use super::compare::Difference;
+use super::identify::MAX_CANDIDATES;
 use super::ids::{ObjectKey, WebhookId};
 use super::observed::Webhook;
 use super::write::field_list;
@@ -88,6 +89,13 @@ pub(super) fn unclear(lookalikes: &[&Webhook]) -> String {
          hand over exactly one, and delete the others there",
         count(lookalikes),
         ids(lookalikes),
+    )
+}
+
+pub(super) fn too_many_alike() -> String {
+    format!(
+        "the remote already holds more than {MAX_CANDIDATES} webhooks with this name and URL, and nothing is created beside so \
+         many; change spec.name, or delete there those that nobody needs"
     )
 }
 

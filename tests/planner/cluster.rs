@@ -255,7 +255,9 @@ impl World {
                 let before = view.webhooks.iter().chain(view.looked_up.and_then(|(_, answer)| answer));
                 let memory = &mut self.objects[i].memory;
                 match (told, before.into_iter().find(|webhook| webhook.id == id), memory.decisions.as_mut()) {
-                    (Told::Done, Some(before), Some(decisions)) => decisions.updated(now, before, &changes, &fields),
+                    (Told::Done, Some(before), Some(decisions)) => {
+                        decisions.updated(now, before, desired, &changes, &fields)
+                    }
                     (Told::NotFound, ..) => {
                         memory.done.deleted.insert(id);
                     }

@@ -55,8 +55,11 @@ fn may_create(world: &World, i: usize, replaces: bool) {
     let object = &world.objects[i];
     assert_eq!(object.spec.pinned, None, "object {i} creates although it points to a webhook");
     not_too_soon(world, i);
+    let made = |id: &WebhookId| world.posts.iter().any(|post| post.by == i && post.made == Some(*id));
+    let seen = world.remote.listed_at.iter().filter(|(id, _)| made(id)).map(|(_, at)| *at).max();
     let unseen = world.posts.iter().filter(|post| {
         let same_basis = post.by == i && post.life == world.life && post.generation == object.generation;
+        let same_basis = same_basis && seen.is_none_or(|seen| post.at > seen);
         same_basis && post.told == Told::Done && post.made.is_some_and(|id| !world.remote.listed_at.contains_key(&id))
     });
     assert!(unseen.count() < 2, "object {i} creates, and two accepted ones were never seen");

@@ -40,7 +40,7 @@ pub(super) async fn apply(
             if adopts {
                 announce_adoption(pass, resolved, desired, observed, id).await?;
             }
-            update(pass, resolved, observed, id, &changes, &fields).await
+            update(pass, resolved, (desired, observed), id, &changes, &fields).await
         }
         Write::RemoveDuplicate { id, keep, record } => {
             if let Some(ownership) = record {
@@ -128,7 +128,7 @@ async fn announce_adoption(
 async fn update(
     pass: &mut PwhPass<'_>,
     resolved: &Resolved,
-    observed: &Observed,
+    (desired, observed): (&Desired, &Observed),
     id: WebhookId,
     changes: &Changes,
     fields: &[Field],
@@ -147,7 +147,7 @@ async fn update(
     answer.map_err(|error| write_failed(pass, resolved, observed, &error, Reason::WebhookNotFound))?;
     let drifted = pass.status.applied.as_ref() == Some(&resolved.basis);
     if let (Some(memory), Some(before)) = (pass.memory.decisions.as_mut(), before) {
-        memory.updated(now, before, changes, fields);
+        memory.updated(now, before, desired, changes, fields);
     }
     if drifted {
         pass.context.metrics.corrected(ProjectWebhookKind::KIND);

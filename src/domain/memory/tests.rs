@@ -3,7 +3,7 @@ use crate::domain::fixture::*;
 
 fn corrected(memory: &mut Memory, second: u64, times: usize) {
     for _ in 0..times {
-        memory.updated(at(second), &ours(1), &Changes::default(), &[Field::Name]);
+        memory.updated(at(second), &ours(1), &desired(), &Changes::default(), &[Field::Name]);
     }
 }
 
@@ -46,7 +46,7 @@ fn an_accepted_write_counts_for_its_own_webhook_and_basis_only() {
     assert!(!memory.has_accepted(&basis(1), id(1), false), "an adopted one is not what the POST made");
     assert!(!memory.has_accepted(&basis(2), id(1), true));
     let changes = Changes { headers: Some([].into()), ..Changes::default() };
-    memory.updated(at(1), &ours(2), &changes, &[]);
+    memory.updated(at(1), &ours(2), &desired(), &changes, &[]);
     assert!(memory.has_accepted(&basis(1), id(2), false));
     assert!(!memory.has_accepted(&basis(1), id(1), true));
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::desired::DesiredChannel;
 use super::observed::{Channel, SeenSecret, Switch};
 use crate::domain::compare::bounded;
-use crate::domain::refusal::reveal;
+use crate::domain::refusal::{is_plain, reveal};
 use crate::domain::secret::{ReceiverUrl, SecretText};
 
 /// One difference, in words that may be shown: URL and secret are named, not quoted.
@@ -55,11 +55,13 @@ const UNKNOWN: &str = "(unknown)";
 const MAX_NAMES: usize = 20;
 
 /// Compares each declared field of each declared channel. A channel that is not declared is a difference while it is
-/// on. `secrets` is what no text of the remote may repeat.
+/// on. `secrets` is what no text of the remote may repeat, beside what its channels themselves hold.
 #[must_use]
 pub fn compare(desired: &[DesiredChannel], seen: &[Channel], secrets: &[SecretText]) -> Comparison {
     let mut found = Comparison::default();
-    let shown = |text: &str| if text.is_empty() { String::new() } else { showable(text, secrets) };
+    let secrets: Vec<_> = seen.iter().flat_map(Channel::hidden).chain(secrets.iter().cloned()).collect();
+    let known = !seen.iter().any(|row| row.secret.is_unknown());
+    let shown = |text: &str| if text.is_empty() { String::new() } else { showable(text, &secrets, known) };
     for channel in desired {
         let kind = channel.kind.as_str();
         let rows: Vec<_> = seen.iter().enumerate().filter(|(_, row)| row.kind == kind).collect();
@@ -80,7 +82,7 @@ pub fn compare(desired: &[DesiredChannel], seen: &[Channel], secrets: &[SecretTe
         if more > 0 {
             differs.push(difference(kind, "", "one", &format!("{more} more that are on")));
         }
-        let hidden = row.is_some_and(|row| matches!(row.secret, SeenSecret::Masked | SeenSecret::Hidden));
+        let hidden = row.is_some_and(|row| row.secret.is_unknown());
         if channel.secret.is_some() && hidden {
             found.hidden_secrets.push(kind.to_owned());
         }
@@ -198,9 +200,12 @@ fn list(names: &BTreeSet<String>, shown: impl Fn(&str) -> String) -> String {
     bounded(&format!("[{}{more}]", names.join(",")))
 }
 
-/// A text of the remote, if it repeats nothing secret: what somebody pasted into the wrong field stays there.
-fn showable(text: &str, secrets: &[SecretText]) -> String {
-    reveal(&SecretText::new(text), secrets).map_or_else(|| DIFFERS.to_owned(), bounded)
+/// A text of the remote, if it repeats nothing secret: what somebody pasted into the wrong field stays there. Unless all
+/// keys are `known`, it may repeat one that is not, and only plain words are shown.
+fn showable(text: &str, secrets: &[SecretText], known: bool) -> String {
+    let revealed = SecretText::new(text);
+    let shown = reveal(&revealed, secrets).filter(|text| known || is_plain(text));
+    shown.map_or_else(|| DIFFERS.to_owned(), bounded)
 }
 
 /// A type that the page does not know, as far as it may stand in a field's name.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::observed::is_mask;
-use crate::domain::secret::{ReceiverUrl, SecretText};
+use crate::domain::secret::{ReceiverUrl, SecretText, hidden_parts};
 
 /// One row of a task's configuration (seed check-task-webhook-info, table 3).
 #[derive(Clone, Debug)]
@@ -22,6 +22,17 @@ pub struct Channel {
     pub user_ids: BTreeSet<String>,
     /// The key for signatures.
     pub secret: SeenSecret,
+}
+
+impl Channel {
+    /// What of it must not be shown: of its URL all but the host, and its key.
+    pub fn hidden(&self) -> impl Iterator<Item = SecretText> {
+        let secret = match &self.secret {
+            SeenSecret::Shown(secret) => Some(secret.clone()),
+            SeenSecret::Masked | SeenSecret::Empty | SeenSecret::Hidden => None,
+        };
+        hidden_parts(self.url.expose()).into_iter().chain(secret)
+    }
 }
 
 /// The notification switch.
@@ -61,6 +72,12 @@ pub enum SeenSecret {
 }
 
 impl SeenSecret {
+    /// Whether there may be one that is not shown.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Masked | Self::Hidden)
+    }
+
     /// Reads a value.
     #[must_use]
     pub fn read(text: String) -> Self {

@@ -25,7 +25,7 @@ fn patched(case: &Case, memory: &mut Memory, webhooks: &[Webhook], second: u64) 
         return None;
     };
     let before = webhooks.iter().find(|webhook| webhook.id == id).unwrap();
-    memory.updated(at(second), before, &changes, &fields);
+    memory.updated(at(second), before, &desired(), &changes, &fields);
     Some(fields)
 }
 

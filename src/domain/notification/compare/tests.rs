@@ -143,6 +143,28 @@ fn a_text_of_the_remote_that_repeats_a_secret_is_not_shown() {
     assert!(!format!("{found:?}").contains("canary"), "{found:?}");
 }
 
+#[test]
+fn nor_is_one_that_repeats_what_the_remote_holds_or_may_hold() {
+    let theirs = Channel {
+        url: ReceiverUrl::new("https://qyapi.example.com/send?key=theirs99"),
+        secret: SeenSecret::Shown(SecretText::new("Signing99")),
+        review_result_filter: "Signing99".into(),
+        notify: names("theirs99 issues"),
+        ..seen()
+    };
+    let actual = |row: &Channel, field: &str| {
+        let found = compare(&[wanted()], &[row.clone()], &secrets()).differences;
+        found.into_iter().find(|difference| difference.field.ends_with(field)).map(|difference| difference.actual)
+    };
+    assert_eq!(actual(&theirs, "Filter").as_deref(), Some("\"(differs)\""));
+    assert_eq!(actual(&theirs, "notify").as_deref(), Some("[issues,(differs)]"));
+    for secret in [SeenSecret::Masked, SeenSecret::Hidden] {
+        let hides = Channel { secret, user_ids: names("u3 somebody"), ..theirs.clone() };
+        assert_eq!(actual(&hides, "Filter").as_deref(), Some("\"(differs)\""), "it may be the key");
+        assert_eq!(actual(&hides, "userIds").as_deref(), Some("[somebody,(differs)]"));
+    }
+}
+
 fn any_channel() -> impl Strategy<Value = Channel> {
     let text = "[a-z,;* ]{0,8}|canary-secret";
     (prop::sample::select(vec!["wecom", "lark", "dingtalk", "x y", ""]), 0_usize..3, text, text, text, text).prop_map(

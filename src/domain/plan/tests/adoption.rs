@@ -1,6 +1,7 @@
 //! What is adopted, and what is said where nothing can be.
 
 use super::*;
+use crate::domain::identify::{MAX_CANDIDATES, intent_to_create};
 
 #[test]
 fn masked_values_of_a_webhook_that_we_never_wrote_to_count_as_different() {
@@ -141,4 +142,40 @@ fn the_younger_of_two_that_would_adopt_lets_the_older_decide_first() {
     assert_eq!(waits.reason, Reason::Progressing);
     let creates = plan(&case, &desired(), &view(&[], at(1)), &others, &mut memory(&case), TIMING);
     assert!(matches!(write(creates), Write::Create { .. }));
+}
+
+#[test]
+fn beside_more_than_an_intent_can_list_nothing_is_created() {
+    let case = Case { adoption: AdoptionPolicy::CreateAnother, ..case() };
+    let alike = |n: usize| -> Vec<Webhook> {
+        (0..n).map(|n| Webhook { id: format!("{n:024x}").parse().unwrap(), ..bare(1) }).collect()
+    };
+    let many = alike(MAX_CANDIDATES);
+    assert!(matches!(write(first_look(&case, &many)), Write::Create { .. }));
+    let listed = intent_to_create(&case, &desired(), &view(&many, at(1)), false).to_annotation();
+    assert!(listed.len() < 32 * 1024, "{} bytes", listed.len());
+    let more = alike(MAX_CANDIDATES + 1);
+    let end = rest(first_look(&case, &more));
+    assert_eq!(end.reason, Reason::AdoptionRequired);
+    assert!(end.message.contains("change spec.name"), "{}", end.message);
+    // Nor in place of one that keeps a header.
+    let mut memory = memory(&synced());
+    let others = more.iter().filter(|webhook| webhook.id != id(1)).cloned();
+    let kept: Vec<_> = others.chain([with_header(ours(1), "X-Old")]).collect();
+    let (patches, then) = patched_until(&synced(), &mut memory, &kept, 1);
+    assert_eq!((patches, rest(then).reason), (2, Reason::NotConverging));
+}
+
+#[test]
+fn what_a_post_made_is_still_looked_for_while_only_the_spec_points_to_it() {
+    // The LIST lags; a person saw the new webhook at the console and pinned it, and takes that back.
+    let mut memory = memory(&case());
+    memory.created(at(1), Answer::Accepted, false);
+    let held = Case { intent: announced(&[]), ..case() };
+    let pinned = Case { pinned: Some(id(1)), ..held.clone() };
+    let webhook = ours(1);
+    let asked = View { looked_up: Some((id(1), Some(&webhook))), ..view(&[], at(2)) };
+    let seen = rest(plan(&pinned, &desired(), &asked, &Others::default(), &mut memory, TIMING));
+    assert_eq!(seen.reason, Reason::Synced);
+    assert_eq!(rest(look(&held, &mut memory, &[], 3)).reason, Reason::Progressing, "not created a second time");
 }

@@ -48,7 +48,7 @@ fn what_was_not_accepted_is_sent_again_and_never_taken_for_equal() {
     }
     // One of another field says nothing of the one that is not shown.
     let name = Changes { name: Some("Builds".into()), ..Changes::default() };
-    process.updated(at(3), &webhooks[0], &name, &[Field::Name]);
+    process.updated(at(3), &webhooks[0], &desired(), &name, &[Field::Name]);
     assert_eq!(patched(&changed, &mut process, &webhooks, 40), sent);
     // Nor does a POST, if an earlier one may have made this webhook, of other values.
     let mut process = memory(&case());
@@ -57,4 +57,18 @@ fn what_was_not_accepted_is_sent_again_and_never_taken_for_equal() {
     assert!(matches!(look(&held, &mut process, &[], 40), Plan::Write(Write::Create { .. })));
     process.created(at(41), Answer::Accepted, false);
     assert_eq!(patched(&held, &mut process, &webhooks, 42), sent);
+}
+
+#[test]
+fn what_is_behind_the_mask_of_a_surplus_header_keeps_nothing_from_being_accepted() {
+    let (mut webhooks, sent) = switchless(1);
+    webhooks[0].headers.insert(HeaderName::new("X-Old"), SeenValue::Masked);
+    // A process before this one could not remove the header, and only that is told.
+    let case = Case { recorded: Some((id(1), Ownership::Adopted)), ..case() };
+    let counted = [(Field::Header(HeaderName::new("X-Old")), 2)].into();
+    let mut process = Memory::first_met(at(0), false, counted, case.basis.clone());
+    assert_eq!(patched(&case, &mut process, &webhooks, 1), sent);
+    let end = rest(look(&case, &mut process, &webhooks, 40));
+    assert_eq!(end.reason, Reason::NotConverging);
+    assert!(end.message.contains("X-Old") && !end.message.contains("active"), "{}", end.message);
 }

@@ -173,9 +173,10 @@ async fn publish<K: ConnectionObject>(
     }
     let note = after.conditions.first().map(|condition| condition.message.clone()).unwrap_or_default();
     event_on(context, &object.object_ref(&()), event_type(reason), reason.as_str(), note).await;
-    // What its users say depends on it.
-    for user in context.users.of(key) {
-        context.triggers.user(user);
+    // What its users say depends on it. One that can be used from the start is no news to them: they resolve it themselves,
+    // and a second pass would repeat a write that the remote has just refused.
+    if old.is_some() || new != Some(Reason::Configured) {
+        context.users.of(key).into_iter().for_each(|user| context.triggers.user(user));
     }
     Ok(())
 }

@@ -19,10 +19,12 @@ use super::lanes::Lanes;
 use super::publish;
 use super::refuse::Halt;
 use super::sources::lock;
+use super::timetable::Timetable;
 use crate::api::condition::{Class, Reason};
 use crate::domain::refusal::{Refusal, Retry};
 use crate::domain::schedule::backoff;
 use crate::domain::status::current_reason;
+use crate::domain::time::Moment;
 use crate::ops::metrics::PassResult;
 
 /// Looks and writes of one pass. A pass that needs more is going in circles, and is tried again later.
@@ -34,12 +36,17 @@ const CACHE_LAG: Duration = Duration::from_millis(50);
 /// How soon an object asks by itself whether it has a place by now: its turn is lost if the one before it changes lanes.
 const TURN: Duration = Duration::from_secs(30);
 
+/// From how long a wait on the timetable holds it.
+const LONG: Duration = Duration::from_secs(10);
+
 /// What the driver remembers of an object.
 struct Record<M> {
     memory: M,
     failures: u32,
     version: Option<String>,
     reason: Option<Reason>,
+    /// Where the object is on the timetable, if it is.
+    due: Option<Moment>,
     /// What a pass has done that waits for others.
     unfinished: Option<Unfinished>,
 }
@@ -58,6 +65,7 @@ pub struct Driver<K: Kind> {
     context: Arc<Context>,
     records: Mutex<HashMap<String, Slot<K::Memory>>>,
     lanes: Lanes,
+    timetable: Timetable,
 }
 
 impl<K: Kind> Driver<K> {
@@ -65,13 +73,18 @@ impl<K: Kind> Driver<K> {
     #[must_use]
     pub fn new(context: Arc<Context>) -> Self {
         let lanes = Lanes::new(context.settings.max_concurrent);
-        Self { context, records: Mutex::default(), lanes }
+        Self { context, records: Mutex::default(), lanes, timetable: Timetable::default() }
     }
 
     /// The shared handles.
     #[must_use]
     pub fn context(&self) -> &Arc<Context> {
         &self.context
+    }
+
+    /// Asks for passes over those that are at rest, when it is time for them; for ever.
+    pub async fn call_those_due(&self) {
+        self.timetable.call(self.context.clock, |key| self.context.triggers.user(K::user(key))).await;
     }
 
     /// One pass, if its connection has a place for it; else it is triggered again when one is free.
@@ -94,8 +107,11 @@ impl<K: Kind> Driver<K> {
     async fn pass(&self, object: Arc<K::Object>) -> Action {
         let key = object_key(object.as_ref());
         let uid = object.uid().unwrap_or_default();
-        let record = lock(&self.records).remove(&uid).flatten();
-        let Some(record) = record.or_else(|| self.first_met(&object)) else { return Action::await_change() };
+        let held = object.finalizers().iter().any(|finalizer| finalizer == crate::api::FINALIZER);
+        if object.meta().deletion_timestamp.is_some() && !held {
+            return Action::await_change();
+        }
+        let record = lock(&self.records).remove(&uid).flatten().unwrap_or_else(|| self.first_met(&object));
         if is_behind(object.resource_version().as_deref(), record.version.as_deref()) {
             lock(&self.records).insert(uid, Some(record));
             return Action::requeue(CACHE_LAG);
@@ -103,7 +119,7 @@ impl<K: Kind> Driver<K> {
         lock(&self.records).insert(uid.clone(), None);
         let started = Instant::now();
         let _under_way = self.context.health.pass_started(format!("{} {key}", K::KIND.as_str()));
-        let Record { memory, failures, version: _, reason, unfinished } = *record;
+        let Record { memory, failures, version: _, reason, due, unfinished } = *record;
         let Unfinished { wrote, noted } = unfinished.unwrap_or(Unfinished { wrote: false, noted: vec![] });
         let mut pass: Pass<'_, K> = Pass {
             context: &self.context,
@@ -130,10 +146,17 @@ impl<K: Kind> Driver<K> {
         let Pass { key, memory, version, released, again, failed, wrote, noted, .. } = pass;
         let mut records = lock(&self.records);
         // Without its slot the object went while the pass was under way.
-        if released || !records.contains_key(&uid) {
-            records.remove(&uid);
+        let gone = records.remove(&uid).is_none();
+        if released || gone {
+            self.timetable.replace(&key, due, None);
             self.context.metrics.object_reason(K::KIND, after, None);
             K::forget(&self.context, &key);
+            if !gone {
+                // As long as the cache still shows the finalizer, a pass would look at the remote once more.
+                let memory = K::Memory::default();
+                let record = Record { memory, failures: 0, version, reason: None, due: None, unfinished: None };
+                records.insert(uid, Some(Box::new(record)));
+            }
             return Action::await_change();
         }
         let failures = match (failed, gathers) {
@@ -142,21 +165,20 @@ impl<K: Kind> Driver<K> {
             (false, false) => 0,
         };
         let unfinished = gathers.then_some(Unfinished { wrote, noted });
-        records.insert(uid, Some(Box::new(Record { memory, failures, version, reason: after, unfinished })));
-        again.map_or_else(Action::await_change, Action::requeue)
+        let (soon, later) = (again.filter(|wait| *wait < LONG), again.filter(|wait| *wait >= LONG));
+        let next = later.map(|wait| self.context.clock.now().after(wait));
+        self.timetable.replace(&key, due, next);
+        let record = Record { memory, failures, version, reason: after, due: next, unfinished };
+        records.insert(uid, Some(Box::new(record)));
+        soon.map_or_else(Action::await_change, Action::requeue)
     }
 
-    /// The record of an object that this process has not met; `None` if there is nothing to do for it.
-    fn first_met(&self, object: &K::Object) -> Option<Box<Record<K::Memory>>> {
+    /// The record of an object that this process has not met.
+    fn first_met(&self, object: &K::Object) -> Box<Record<K::Memory>> {
         let reason = K::status(object).and_then(|status| current_reason(K::conditions(status)));
-        let going = object.meta().deletion_timestamp.is_some();
-        let held = object.finalizers().iter().any(|finalizer| finalizer == crate::api::FINALIZER);
-        if going && !held {
-            return None;
-        }
         self.context.metrics.object_reason(K::KIND, None, reason);
         let memory = K::Memory::default();
-        Some(Box::new(Record { memory, failures: 0, version: None, reason, unfinished: None }))
+        Box::new(Record { memory, failures: 0, version: None, reason, due: None, unfinished: None })
     }
 
     /// The object is gone without a pass of ours: it had nothing at the remote.
@@ -164,6 +186,7 @@ impl<K: Kind> Driver<K> {
         let key = object_key(object);
         if let Some(record) = object.uid().and_then(|uid| lock(&self.records).remove(&uid)).flatten() {
             self.context.metrics.object_reason(K::KIND, record.reason, None);
+            self.timetable.replace(&key, record.due, None);
         }
         K::forget(&self.context, &key);
         if let Some(next) = self.lanes.gone(&K::connection(object), &key) {

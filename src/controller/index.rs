@@ -137,7 +137,8 @@ struct Undecided {
 
 #[derive(Default)]
 struct Maps {
-    entries: HashMap<ObjectKey, Entry>,
+    /// Boxed: a table has room for up to twice as many as there are.
+    entries: HashMap<ObjectKey, Box<Entry>>,
     /// Nearly always one.
     by_webhook: HashMap<WebhookId, Vec<ObjectKey>>,
     by_marker: HashMap<Marker, ObjectKey>,
@@ -305,11 +306,11 @@ impl Maps {
             self.conflicted.insert(key.clone());
         }
         self.by_marker.insert(entry.marker.clone(), key.clone());
-        self.entries.insert(key, entry);
+        self.entries.insert(key, Box::new(entry));
     }
 
     /// What was known of it.
-    fn remove(&mut self, key: &ObjectKey) -> Option<Entry> {
+    fn remove(&mut self, key: &ObjectKey) -> Option<Box<Entry>> {
         let entry = self.entries.remove(key)?;
         for id in [entry.recorded, entry.pinned].into_iter().flatten() {
             if let Some(claimants) = self.by_webhook.get_mut(&id) {

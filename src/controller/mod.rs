@@ -24,6 +24,7 @@ pub mod refuse;
 pub mod snapshot;
 pub mod sources;
 pub mod task_notification;
+pub mod timetable;
 pub mod users;
 pub mod verdict;
 pub mod wiring;

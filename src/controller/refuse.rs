@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::api::condition::Reason;
 use crate::domain::desired::InvalidValue;
 use crate::domain::notification::InvalidChannel;
-use crate::domain::refusal::{Refusal, Retry, reveal};
+use crate::domain::refusal::{Refusal, Retry, is_plain, is_vendors_code, reveal};
 use crate::domain::secret::SecretText;
 use crate::remote::error::{Fault, RemoteCode, RemoteError, RetryClass};
 use crate::remote::gate::Closed;
@@ -94,10 +94,20 @@ pub const fn reason_of(error: &RemoteError, on_404: Reason) -> Reason {
     }
 }
 
-/// A failed call, as it is told on the object. `advice` says what to do; `secrets` are the values that a message of the
-/// remote must not repeat; where they are not known, nothing that it says is shown.
+/// What of a remote's code and message is kept back.
+#[derive(Clone, Copy)]
+pub enum Withheld<'a> {
+    /// What repeats one of these: nothing else there is secret.
+    These(&'a [SecretText]),
+    /// What repeats one of these, and whatever is not plain, because the remote may hold what is not known here.
+    TheseAndUnknown(&'a [SecretText]),
+    /// All of it.
+    Everything,
+}
+
+/// A failed call, as it is told on the object. `advice` says what to do.
 #[must_use]
-pub fn remote(error: &RemoteError, reason: Reason, advice: &str, secrets: Option<&[SecretText]>) -> Halt {
+pub fn remote(error: &RemoteError, reason: Reason, advice: &str, withheld: Withheld<'_>) -> Halt {
     if error.is_own_stop() {
         return Halt::Retry(error.to_string());
     }
@@ -106,7 +116,7 @@ pub fn remote(error: &RemoteError, reason: Reason, advice: &str, secrets: Option
         RetryClass::After(delay) => Retry::After(delay),
         RetryClass::Person => Retry::OnChange,
     };
-    let message = format!("{error}{}{advice}", Said { error, secrets });
+    let message = format!("{error}{}{advice}", Said { error, withheld });
     Halt::Refused(Refusal { reason, message, retry })
 }
 
@@ -119,14 +129,21 @@ pub fn said(code: Option<&RemoteCode>, secrets: &[SecretText]) -> Option<String>
 /// The remote's own code and message, as far as they may be shown.
 struct Said<'a> {
     error: &'a RemoteError,
-    secrets: Option<&'a [SecretText]>,
+    withheld: Withheld<'a>,
 }
 
 impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(secrets) = self.secrets else { return Ok(()) };
+        let (secrets, known) = match self.withheld {
+            Withheld::These(secrets) => (secrets, true),
+            Withheld::TheseAndUnknown(secrets) => (secrets, false),
+            Withheld::Everything => return Ok(()),
+        };
         let message = self.error.message().and_then(|text| reveal(text, secrets));
-        match (said(self.error.code(), secrets).as_deref(), message) {
+        let message = message.filter(|text| known || is_plain(text));
+        let code = said(self.error.code(), secrets);
+        let code = code.filter(|code| known || is_vendors_code(code) || is_plain(code));
+        match (code.as_deref(), message) {
             (Some(code), Some(message)) => write!(f, " ({code}: {message})"),
             (Some(text), None) | (None, Some(text)) => write!(f, " ({text})"),
             (None, None) => Ok(()),

@@ -4,7 +4,7 @@ use super::connections::Live;
 use super::context::Context;
 use super::refuse::{Halt, said};
 use crate::api::condition::Reason;
-use crate::domain::refusal::{Refusal, Retry};
+use crate::domain::refusal::{Refusal, Retry, is_vendors_code};
 use crate::remote::error::RemoteError;
 
 /// Once the remote has rejected the credentials, one user at a time tries them again.
@@ -34,7 +34,7 @@ pub fn unauthorized(context: &Context, live: &Live, error: &RemoteError) -> Opti
     let now = context.clock.now();
     // The same text is on all objects of the connection, whose secrets are not known here: only the vendor's own form of a
     // code (facts: CC.00000003, APIG.0301) can't be one of them.
-    let code = said(error.code(), &live.secrets()).filter(|code| is_vendors(code));
+    let code = said(error.code(), &live.secrets()).filter(|code| is_vendors_code(code));
     if live.credentials.reject(now, &live.key, code) {
         context.triggers.connection(live.key.clone());
     }
@@ -43,24 +43,4 @@ pub fn unauthorized(context: &Context, live: &Live, error: &RemoteError) -> Opti
 
 fn rejected(live: &Live, retry: Retry) -> Refusal {
     Refusal { reason: Reason::CredentialsRejected, message: live.credentials.message(), retry }
-}
-
-/// Capital letters, a dot and digits.
-fn is_vendors(code: &str) -> bool {
-    let Some((service, number)) = code.split_once('.') else { return false };
-    let (letters, digits) = ((2..=6).contains(&service.len()), (4..=8).contains(&number.len()));
-    letters && digits && service.bytes().all(|b| b.is_ascii_uppercase()) && number.bytes().all(|b| b.is_ascii_digit())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_vendors_form_of_a_code_is_shown_to_all() {
-        assert!(is_vendors("CC.00000003") && is_vendors("APIG.0301"));
-        for other in ["UnauthorizedError", "hunter2.1234", "CC.", ".0301", "CC.03x1", "CC.000000031", "401"] {
-            assert!(!is_vendors(other), "{other}");
-        }
-    }
 }

@@ -97,6 +97,20 @@ async fn a_rejected_write_is_told_with_the_remotes_own_words_and_not_repeated() 
 }
 
 #[tokio::test]
+async fn a_connection_that_turns_out_usable_meanwhile_makes_nobody_repeat_a_rejected_write() {
+    let mut world = World::with(|setup| setup.no_operator()).await;
+    world.sim.add_fault(Fault::status(422).methods(["POST"]));
+    world.webhook("builds", json!({})).await;
+    // Both are new to it, and their passes run side by side.
+    world.restart_operator().await;
+    world.wait_reason("builds", "RemoteRejected").await;
+    world.wait_event("app-maker", "usable", |event| event.reason.as_deref() == Some("Configured")).await;
+    // A pass that is asked for comes after all that were queued before.
+    world.pass("builds").await;
+    assert_calls(&world, &["GET list", "POST", "GET list", "POST"]);
+}
+
+#[tokio::test]
 async fn the_remotes_words_are_kept_back_if_they_repeat_a_secret() {
     let world = World::start().await;
     world.secret("receiver", &[("token", "hunter2-hunter2")]).await;

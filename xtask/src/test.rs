@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tokio::process::Command;
 
 use crate::{
@@ -37,6 +37,7 @@ async fn all(steps: &mut Steps, args: &Args) -> Result<()> {
     let helm = steps.run("helm", helm::ready()).await?;
     steps.run("build programs", cargo::build_binaries()).await?;
     if args.args.is_empty() {
+        steps.run("no fail points in a release", fail_points_are_refused()).await?;
         // While no other child of this process runs.
         steps.run("demo --exit", demo::check::show()).await?;
         steps.run("demo, then Ctrl-C", demo::check::interrupted()).await?;
@@ -58,6 +59,20 @@ async fn on_control_planes(steps: &mut Steps, args: &Args, assets: &Assets, helm
     if args.args.is_empty() || std::fs::read_dir(&states)?.next().is_some() {
         steps.run("states the tests saw", cargo::run_command(&mut states_command(&states, args))).await?;
     }
+    Ok(())
+}
+
+/// A build without debug assertions that has the fail points of the tests must not compile: whoever ships it by accident
+/// ships a program that ends because of a variable of its environment.
+async fn fail_points_are_refused() -> Result<()> {
+    // Beside a test, features are united; the profile differs from a release in nothing that counts here.
+    let assertions = "profile.dev.package.hookwright.debug-assertions=false";
+    let args = ["check", "--locked", "--package", "hookwright", "--test", "generated", "--config", assertions];
+    let output = cargo::command(args).output().await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let refused =
+        !output.status.success() && said.contains("this is a build without debug assertions, with the fail points");
+    ensure!(refused, "cargo {} is to be refused by src/controller/fail_point.rs, and was not:\n{said}", args.join(" "));
     Ok(())
 }
 

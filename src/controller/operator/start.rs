@@ -90,6 +90,8 @@ where
 {
     let driver = Arc::new(Driver::<K>::new(Arc::clone(context)));
     let observer = Arc::new(O::from(Arc::clone(&driver)));
+    let caller = Arc::clone(&driver);
+    tokio::spawn(async move { caller.call_those_due().await });
     let (mut routes, listed) = (vec![], &context.listed);
     for (scope, watch) in scopes {
         let (sender, receiver) = queue();

@@ -9,14 +9,13 @@ use crate::api::condition::Reason;
 use crate::controller::connections::Live;
 use crate::controller::gathering::Company;
 use crate::controller::kind::Pass;
-use crate::controller::refuse::{Halt, reason_of, remote};
+use crate::controller::refuse::{Halt, Withheld, reason_of, remote};
 use crate::controller::snapshot::{Asker, NoList, Snapshot};
 use crate::controller::verdict;
 use crate::domain::ids::WebhookId;
 use crate::domain::observed::Webhook;
 use crate::domain::refusal::{Refusal, Retry};
 use crate::domain::schedule::least_interval;
-use crate::domain::secret::SecretText;
 use crate::domain::time::Moment;
 use crate::remote::error::{RemoteError, RetryClass};
 use crate::remote::pace::Priority;
@@ -56,7 +55,11 @@ pub(super) async fn with_looked_up(
         None => None,
         Some(id) => {
             let answer = app_maker.get(path, id, Priority::Urgent).await;
-            Some((id, answer.map_err(|error| failed_with(pass, live, &error, Reason::WebhookNotFound, None))?))
+            Some((
+                id,
+                answer
+                    .map_err(|error| failed_with(pass, live, &error, Reason::WebhookNotFound, Withheld::Everything))?,
+            ))
         }
     };
     Ok(Observed { snapshot, looked_up })
@@ -118,7 +121,7 @@ pub(super) fn no_list(pass: &Pass<'_, ProjectWebhookKind>, resolved: &Resolved, 
         NoList::Failed(failed) => failed,
     };
     // It may quote any webhook of the project, and the secrets of the others are not known here.
-    match failed_with(pass, &resolved.live, &failed.error, Reason::ProjectNotFound, None) {
+    match failed_with(pass, &resolved.live, &failed.error, Reason::ProjectNotFound, Withheld::Everything) {
         // All users of the LIST come back together, when it is worth it.
         Halt::Refused(refusal) if failed.error.retry() != RetryClass::Person => {
             Refusal { retry: Retry::After(failed.again), ..refusal }.into()
@@ -135,7 +138,9 @@ pub(super) fn write_failed(
     error: &RemoteError,
     on_404: Reason,
 ) -> Halt {
-    failed_with(pass, &resolved.live, error, on_404, secrets(resolved, observed).as_deref())
+    let secrets = secrets(resolved, observed);
+    let withheld = secrets.as_deref().map_or(Withheld::Everything, Withheld::These);
+    failed_with(pass, &resolved.live, error, on_404, withheld)
 }
 
 fn failed_with(
@@ -143,10 +148,10 @@ fn failed_with(
     live: &Live,
     error: &RemoteError,
     on_404: Reason,
-    secrets: Option<&[SecretText]>,
+    withheld: Withheld<'_>,
 ) -> Halt {
     let reason = reason_of(error, on_404);
-    verdict::unauthorized(pass.context, live, error).unwrap_or_else(|| remote(error, reason, advice(reason), secrets))
+    verdict::unauthorized(pass.context, live, error).unwrap_or_else(|| remote(error, reason, advice(reason), withheld))
 }
 
 const fn advice(reason: Reason) -> &'static str {

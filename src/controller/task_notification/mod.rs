@@ -59,9 +59,17 @@ struct Text {
 struct Basis(u64);
 
 impl Resolved {
-    /// Everything that must not be shown: of a URL all but its host.
-    fn secrets(&self) -> Vec<SecretText> {
-        let mut secrets = self.live.secrets();
+    /// Everything that must not be shown: of a URL all but its host. `held` is [`Remembered::held`].
+    fn secrets(&self, held: &[SecretText]) -> Vec<SecretText> {
+        let mut secrets = self.own();
+        secrets.extend(self.live.secrets());
+        secrets.extend_from_slice(held);
+        secrets
+    }
+
+    /// What spec and Secrets hold now.
+    fn own(&self) -> Vec<SecretText> {
+        let mut secrets = vec![];
         for Texts { url, secret } in &self.texts {
             secrets.extend(secret.as_ref().map(|secret| secret.text.clone()));
             secrets.extend(url.iter().flat_map(|url| hidden_parts(url.text.expose())));
@@ -75,6 +83,24 @@ impl Resolved {
 pub struct Remembered {
     /// The last look that succeeded, and when the next one is due.
     looked: Option<(Basis, Moment)>,
+    /// What the object's Secrets and the remote held at the looks so far, for keeping it out of messages: the remote may
+    /// quote what was rotated out, and hold it still.
+    held: Vec<SecretText>,
+}
+
+/// Most values that are remembered of a task: those of three channels on both sides, twice over.
+const MOST_HELD: usize = 48;
+
+impl Remembered {
+    fn hold(&mut self, values: impl IntoIterator<Item = SecretText>) {
+        for value in values {
+            if !self.held.contains(&value) {
+                self.held.push(value);
+            }
+        }
+        let surplus = self.held.len().saturating_sub(MOST_HELD);
+        self.held.drain(..surplus);
+    }
 }
 
 /// The kind.
@@ -143,12 +169,12 @@ impl Kind for TaskNotificationKind {
     }
 
     fn plan(
-        _: &mut Pass<'_, Self>,
+        pass: &mut Pass<'_, Self>,
         resolved: &Resolved,
         desired: &Desired,
         observed: &Vec<Channel>,
     ) -> Step<Infallible, Infallible, Outcome> {
-        Step::Rest(outcome(compare(desired, observed, &resolved.secrets())))
+        Step::Rest(outcome(compare(desired, observed, &resolved.secrets(&pass.memory.held))))
     }
 
     async fn apply(

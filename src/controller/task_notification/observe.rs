@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Resolved, TaskNotificationKind, requested};
 use crate::api::condition::Reason;
 use crate::controller::kind::{Kind, Pass};
-use crate::controller::refuse::{Halt, reason_of, remote};
+use crate::controller::refuse::{Halt, Withheld, reason_of, remote};
 use crate::controller::verdict;
 use crate::domain::notification::Channel;
 use crate::domain::schedule::{jittered, least_interval};
@@ -33,9 +33,12 @@ pub(super) async fn observe(
     verdict::admit(pass.context, &resolved.live)?;
     pass.memory.looked = None;
     let priority = if decided && !asked { Priority::Periodic } else { Priority::Urgent };
+    // Also of a look that fails: by the next one they may be others.
+    pass.memory.hold(resolved.own());
     match resolved.check.channels(&resolved.task, priority).await {
         Ok(channels) => {
             verdict::accepted(pass.context, &resolved.live);
+            pass.memory.hold(channels.iter().flat_map(Channel::hidden));
             let due = next(pass, resolved);
             pass.memory.looked = Some((resolved.basis, now.after(due)));
             pass.again = Some(due);
@@ -62,7 +65,9 @@ fn failed(pass: &Pass<'_, TaskNotificationKind>, resolved: &Resolved, error: &Re
         return halt;
     }
     let (reason, advice) = if error.call == ISSUE_TOKEN { of_iam(error) } else { of_check(error) };
-    remote(error, reason, advice, Some(&resolved.secrets()))
+    // The remote may hold what was entered there since the last look.
+    let secrets = resolved.secrets(&pass.memory.held);
+    remote(error, reason, advice, Withheld::TheseAndUnknown(&secrets))
 }
 
 /// The page's 400 is about the parameters, and the task's id is the only one.

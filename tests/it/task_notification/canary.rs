@@ -5,7 +5,7 @@ use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use kube::api::ListParams;
 use serde_json::{Value, json};
-use simulator::codearts::{AccessKey, Behaviour, IamUser, NewChannel, Unauthorized};
+use simulator::codearts::{AccessKey, Behaviour, IamUser, NewChannel, SecretShown, Unauthorized};
 use simulator::{Fault, FaultKind};
 
 use super::stage::{Stage, from};
@@ -76,15 +76,7 @@ async fn errors(stage: &Stage, parts: &[&str]) {
         stage.look("checks").await;
         stage.sim.remove_fault("echo");
     }
-    for part in parts {
-        let body = json!({ "error_code": part, "error_msg": format!("{part} is not allowed") });
-        let kind = FaultKind::Status { code: 422, body: Some(body), retry_after: None, applied: false };
-        stage.sim.add_fault(Fault::new(kind).id("echo").operations(["task_webhook_info"]));
-        // Rejected credentials are tried again after a while.
-        stage.look("checks").await;
-        stage.told("checks", "RemoteRejected").await;
-        stage.sim.remove_fault("echo");
-    }
+    quoting(stage, parts).await;
     stage.look("checks").await;
     stage.told("checks", "Synced").await;
 }
@@ -178,4 +170,64 @@ async fn nothing_leaves_with_an_access_key_although_the_gateway_repeats_it() {
     stage.look("checks").await;
     stage.told("checks", "CredentialsRejected").await;
     assert_nothing_left(&stage, &[]).await;
+}
+
+const NEW_URL: &str = "https://robots.example.com/Fy5Rc1kXw9Ts/send?key=Ob7Lz4nQe2Vd";
+const NEW_SIGN: &str = "Hj3Uk6pWa8Ym";
+
+#[tokio::test]
+async fn nothing_leaves_that_was_rotated_out_and_is_still_at_the_remote() {
+    let mut stage = start().await;
+    stage.sim.add_check_token(TOKEN);
+    stage.secret("codearts", &[("token", TOKEN)]).await;
+    stage
+        .notify(
+            "checks",
+            json!({ "channels": [{
+        "type": "wecom", "urlFrom": from("robots", "url"), "secretFrom": from("robots", "sign"),
+        "reviewResultFilter": "", "userIds": [],
+    }] }),
+        )
+        .await;
+    stage.told("checks", "Synced").await;
+    stage.secret("robots", &[("url", NEW_URL), ("sign", NEW_SIGN)]).await;
+    stage.told("checks", "ManualChangeRequired").await;
+    let old = [&PARTS[..], &[SIGN]].concat();
+    for secret in [SecretShown::Plain, SecretShown::Masked, SecretShown::Absent] {
+        stage.behave(Behaviour { secret, ..Behaviour::default() });
+        quoting(&stage, &old).await;
+        // What was rotated out is pasted where it does not belong, and shown nowhere else any more.
+        stage.console(|channel| {
+            let kept = NewChannel { url: NEW_URL.into(), review_result_filter: SIGN.into(), ..channel };
+            kept.secret(NEW_SIGN).user_ids([PARTS[3]]).notify([PARTS[2]])
+        });
+        let drift = stage.look("checks").await.drift;
+        assert!(drift.iter().any(|drift| drift.field.ends_with("Filter")), "{drift:?}");
+        stage.console(|channel| NewChannel { url: URL.into(), ..channel }.secret(SIGN));
+    }
+    assert_nothing_left(&stage, &[]).await;
+    // The next process has never seen what was there before, and the first that it hears is an error that quotes it.
+    let body = json!({ "error_code": SIGN, "error_msg": format!("{URL} {SIGN} is not allowed") });
+    let kind = FaultKind::Status { code: 422, body: Some(body), retry_after: None, applied: false };
+    stage.sim.add_fault(Fault::new(kind).id("first").operations(["task_webhook_info"]));
+    stage.world.restart_operator().await;
+    stage.look("checks").await;
+    stage.told("checks", "RemoteRejected").await;
+    assert_nothing_left(&stage, &[]).await;
+    stage.sim.remove_fault("first");
+    quoting(&stage, &old).await;
+    assert_nothing_left(&stage, &[]).await;
+}
+
+/// Errors that quote each of these, as code and in the message.
+async fn quoting(stage: &Stage, parts: &[&str]) {
+    for part in parts {
+        let body = json!({ "error_code": part, "error_msg": format!("{part} is not allowed") });
+        let kind = FaultKind::Status { code: 422, body: Some(body), retry_after: None, applied: false };
+        stage.sim.add_fault(Fault::new(kind).id("echo").operations(["task_webhook_info"]));
+        stage.look("checks").await;
+        // Credentials that were rejected before are tried again after a while.
+        stage.told("checks", "RemoteRejected").await;
+        stage.sim.remove_fault("echo");
+    }
 }

@@ -59,6 +59,24 @@ impl Drop for Values {
     }
 }
 
+/// `helm VERB hookwright` in namespace `hw` of a cluster, with these values and those that are required, if the verb takes
+/// values; what it said, and whether it succeeded.
+pub fn release(kubeconfig: &Path, verb: &str, values: Option<Value>, flags: &[&str]) -> (bool, String) {
+    let mut args = vec![verb.to_owned(), "hookwright".into()];
+    let values = values.map(|more| {
+        let mut all = required();
+        merge(&mut all, more);
+        Values::new(&all)
+    });
+    if let Some(values) = &values {
+        args.extend([chart().display().to_string(), values.flag()]);
+    }
+    args.extend(["--namespace=hw".into(), format!("--kubeconfig={}", kubeconfig.display())]);
+    args.extend(flags.iter().map(|flag| (*flag).to_owned()));
+    let output = helm(&args);
+    (output.status.success(), said(&output))
+}
+
 /// `helm template` of release `hookwright`, with these values and no others.
 pub fn template(namespace: &str, values: &Value) -> Output {
     let values = Values::new(values);

@@ -10,8 +10,8 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::cluster::{apply, make_namespace};
-use crate::helm::{Values, chart, helm, required, root, said};
-use crate::support::{DEADLINE, Plane, admin_client, asset, merge};
+use crate::helm::root;
+use crate::support::{DEADLINE, Plane, admin_client, asset};
 
 struct Release {
     plane: Plane,
@@ -19,22 +19,8 @@ struct Release {
 }
 
 impl Release {
-    /// Runs Helm on release `hookwright` in namespace `hw`; what it said, and whether it succeeded.
     fn helm(&self, verb: &str, values: Option<Value>, flags: &[&str]) -> (bool, String) {
-        let kubeconfig = format!("--kubeconfig={}", self.plane.kubeconfig.display());
-        let mut args = vec![verb.to_owned(), "hookwright".into()];
-        let values = values.map(|more| {
-            let mut all = required();
-            merge(&mut all, more);
-            Values::new(&all)
-        });
-        if let Some(values) = &values {
-            args.extend([chart().display().to_string(), values.flag()]);
-        }
-        args.extend(["--namespace=hw".into(), kubeconfig]);
-        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        let output = helm(&args);
-        (output.status.success(), said(&output))
+        crate::helm::release(&self.plane.kubeconfig, verb, values, flags)
     }
 
     #[track_caller]

@@ -8,6 +8,7 @@
 //! | `helm` | what all of these do with Helm |
 //! | `lifecycle` | install, upgrade, uninstall |
 //! | `pods` | Pod Security, and the arguments |
+//! | `privilege` | the operator with the chart's rights, and no other |
 //! | `receivers` | the ValidatingAdmissionPolicy |
 //! | `refused` | values that are wrong |
 //! | `render` | each documented set of values, rendered and taken by the API server |
@@ -22,6 +23,7 @@ mod cluster;
 mod helm;
 mod lifecycle;
 mod pods;
+mod privilege;
 mod receivers;
 mod refused;
 mod render;

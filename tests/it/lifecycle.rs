@@ -70,7 +70,7 @@ async fn every_flag_can_be_given_by_environment_and_each_line_of_the_log_be_json
 async fn an_empty_item_of_a_list_is_refused_with_what_to_write() {
     let kubeconfig = std::path::PathBuf::from("/nowhere");
     let env = vec![("HOOKWRIGHT_WATCH_NAMESPACE".to_owned(), "a,,b".to_owned())];
-    let mut operator = Operator::start(&OperatorSetup { kubeconfig, args: vec![], env });
+    let mut operator = Operator::start(&OperatorSetup { env, ..OperatorSetup::new(kubeconfig) });
     assert_eq!(operator.exited().await.code(), Some(2));
     operator.kill();
     assert!(operator.log().contains("leave no item empty"), "{}", operator.log());
@@ -93,7 +93,7 @@ async fn it_is_alive_ready_and_measured() {
 async fn missing_definitions_are_waited_for_and_readyz_says_so() {
     let plane = Plane::start().await;
     let args = ["--http-addr", "127.0.0.1:0", "--namespace", "hookwright-system"].map(String::from).into();
-    let operator = Operator::start(&OperatorSetup { kubeconfig: plane.kubeconfig.clone(), args, env: vec![] });
+    let operator = Operator::start(&OperatorSetup { args, ..OperatorSetup::new(plane.kubeconfig.clone()) });
     let says = |wanted: u16, part: &'static str| {
         let operator = &operator;
         async move {

@@ -40,7 +40,7 @@ impl Watched {
             ("--namespace", OWN),
         ];
         let args = args.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]).collect();
-        let setup = OperatorSetup { kubeconfig: plane.kubeconfig.clone(), args, env: vec![] };
+        let setup = OperatorSetup { args, ..OperatorSetup::new(plane.kubeconfig.clone()) };
         let operator = Operator::start(&setup);
         Self { setup, operator, warned: BTreeSet::new(), scandals: vec![], unstarted: 0, before: String::new() }
     }

@@ -36,6 +36,16 @@ var controllers = []string{
 	"validatingadmissionpolicy-status-controller",
 }
 
+// Of what service accounts ask for, and of nothing else: that is what the tests want to know, and administrators, as which
+// all other tests and measurements run, cost nothing.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {level: Metadata, userGroups: ["system:serviceaccounts"]}
+  - {level: None}
+`
+
 // plane is one control plane and the directory that holds all it writes.
 type plane struct {
 	data    string
@@ -123,11 +133,16 @@ func (p *plane) configure() error {
 		return err
 	}
 	server.Err = server.Out
+	if err := os.WriteFile(p.path("audit-policy.yaml"), []byte(auditPolicy), 0o600); err != nil {
+		return err
+	}
 	// Many tests share one API server: fairness and its queues would make one test wait for another.
 	server.Configure().
 		Set("enable-priority-and-fairness", "false").
 		Set("max-requests-inflight", "0").
 		Set("max-mutating-requests-inflight", "0").
+		Set("audit-policy-file", p.path("audit-policy.yaml")).
+		Set("audit-log-path", p.path("audit.log")).
 		// envtest switches this one off for want of a controller that makes service accounts; here is one.
 		Disable("disable-admission-plugins")
 	return nil

@@ -11,6 +11,7 @@ mod dirs;
 mod family;
 mod go;
 mod helm;
+mod image;
 mod process;
 mod signals;
 mod soak;
@@ -44,6 +45,8 @@ enum Command {
     ControlPlane(control_plane::Command),
     /// Build Helm, once per user and version, and print where it is.
     Helm,
+    /// Build the operator as an OCI image, without a Docker engine, and print where the archive is.
+    Image,
     /// Write the generated files again, after a change to the API types or to the chart's values.
     Codegen,
 }
@@ -73,6 +76,42 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Soak(args) => soak::run(&args).await,
         Command::ControlPlane(command) => control_plane::run(command).await,
         Command::Helm => helm::ready().await.map(|helm| println!("{}", helm.display())),
+        Command::Image => image::build().await.map(|built| println!("{}\n{}", built.summary, built.archive.display())),
         Command::Codegen => codegen::run().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every text under a key called `run`.
+    fn scripts(value: &serde_json::Value) -> Vec<&str> {
+        match value {
+            serde_json::Value::Object(map) => map
+                .iter()
+                .flat_map(|(key, value)| match value.as_str() {
+                    Some(script) if key == "run" => vec![script],
+                    _ => scripts(value),
+                })
+                .collect(),
+            serde_json::Value::Array(all) => all.iter().flat_map(scripts).collect(),
+            _ => vec![],
+        }
+    }
+
+    #[test]
+    fn the_release_workflow_calls_commands_that_there_are() -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(dirs::root().join(".github/workflows/release.yml"))?;
+        let workflow: serde_json::Value = serde_yaml::from_str(&text)?;
+        let mut called = 0;
+        for script in scripts(&workflow) {
+            for call in script.lines().filter_map(|line| line.split_once("cargo xtask")) {
+                called += 1;
+                Cli::try_parse_from(std::iter::once("xtask").chain(call.1.split_whitespace()))?;
+            }
+        }
+        anyhow::ensure!(called == 2, "{called} calls");
+        Ok(())
     }
 }

@@ -29,6 +29,12 @@ impl Steps {
         outcome.context(name)
     }
 
+    /// Tells that a step could not be done here, so that nobody takes it for one that passed.
+    pub fn not_run(&mut self, name: &'static str, why: &str) {
+        println!("\n=== {name}: NOT RUN: {why}");
+        self.rows.push(Row { name, result: "NOT RUN", time: Duration::ZERO, note: Some(why.to_owned()) });
+    }
+
     /// Adds a remark to the last step's row, for something that must not be lost in the output.
     pub fn note(&mut self, note: Option<String>) {
         if let Some(row) = self.rows.last_mut() {
@@ -41,14 +47,14 @@ impl Steps {
         let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or_default();
         let mut table = String::new();
         for Row { name, result, time, note } in &self.rows {
-            table += &format!("{name:width$}  {result:6}  {:>8}", elapsed(*time));
+            table += &format!("{name:width$}  {result:7}  {:>8}", elapsed(*time));
             if let Some(note) = note {
                 table += &format!("  {note}");
             }
             table.push('\n');
         }
         let total = self.rows.iter().map(|row| row.time).sum();
-        table += &format!("{:width$}  {:6}  {:>8}", "total", "", elapsed(total));
+        table += &format!("{:width$}  {:7}  {:>8}", "total", "", elapsed(total));
         table
     }
 }
@@ -74,11 +80,13 @@ mod tests {
         steps.note(Some("with a remark".into()));
         let failure = steps.run("second", async { anyhow::bail!("no luck") as Result<()> }).await;
         assert_eq!(failure.map_err(|error| format!("{error:#}")), Err("second: no luck".into()));
+        steps.not_run("third", "for a reason");
         let table = steps.table();
         let lines: Vec<_> = table.lines().collect();
-        assert_eq!(lines[0], "first   ok         0.0 s  with a remark");
-        assert_eq!(lines[1], "second  FAILED     0.0 s");
-        assert!(lines[2].starts_with("total"), "{table}");
+        assert_eq!(lines[0], "first   ok          0.0 s  with a remark");
+        assert_eq!(lines[1], "second  FAILED      0.0 s");
+        assert_eq!(lines[2], "third   NOT RUN     0.0 s  for a reason");
+        assert!(lines[3].starts_with("total"), "{table}");
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that CI checks, in the order of what fails fastest.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use tokio::process::Command;
@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::{
     cargo,
     control_plane::{self, Assets, ControlPlane},
-    demo, deny, dirs, go, helm,
+    demo, deny, dirs, go, helm, image,
     steps::Steps,
 };
 
@@ -43,16 +43,41 @@ async fn all(steps: &mut Steps, args: &Args) -> Result<()> {
         steps.run("demo, then Ctrl-C", demo::check::interrupted()).await?;
         steps.run("build tests", cargo::run(["test", "--workspace", "--locked", "--no-run"])).await?;
     }
-    dirs::with_scratch(async |scratch| on_control_planes(steps, args, &assets, &helm, scratch).await).await
+    let image = if of_image(args) {
+        let built = steps.run("build image", image::build()).await?;
+        steps.note(Some(built.summary));
+        Some(built.archive)
+    } else {
+        None
+    };
+    let programs = Programs { assets, helm, image };
+    dirs::with_scratch(async |scratch| on_control_planes(steps, args, &programs, scratch).await).await
 }
 
-async fn on_control_planes(steps: &mut Steps, args: &Args, assets: &Assets, helm: &Path, scratch: &Path) -> Result<()> {
+/// Whether the image is among what is to be tested. It takes minutes to build, so only where it is asked for, or all is.
+fn of_image(args: &Args) -> bool {
+    args.args.is_empty() || args.args.windows(2).any(|pair| pair == ["--test", "image"])
+}
+
+/// What the tests run, beside what cargo builds for them.
+struct Programs {
+    assets: Assets,
+    helm: PathBuf,
+    image: Option<PathBuf>,
+}
+
+async fn on_control_planes(steps: &mut Steps, args: &Args, programs: &Programs, scratch: &Path) -> Result<()> {
+    let Programs { assets, helm, image } = programs;
     let (mut shared, mut wide) = steps.run("start control planes", control_plane::for_tests(assets, scratch)).await?;
     let states = scratch.join("states");
     std::fs::create_dir(&states)?;
     let mut command = tests_command(assets, &shared, &wide, scratch, args)?;
     command.env("HOOKWRIGHT_TEST_HELM", helm).env(STATES, &states);
-    let tests = steps.run("tests", run_tests(command, &mut shared, &mut wide)).await;
+    let mut tests = steps.run("tests", run_tests(command, &mut shared, &mut wide)).await;
+    if let (Ok(()), Some(image)) = (&tests, image) {
+        tests =
+            image_tests(steps, image_command(assets, &shared, &wide, scratch, image)?, &mut shared, &mut wide).await;
+    }
     let stopped = steps.run("stop control planes", async { shared.stop().and(wide.stop()) }).await;
     tests.and(stopped)?;
     // A few chosen tests may have seen none.
@@ -88,6 +113,34 @@ fn states_command(states: &Path, args: &Args) -> Command {
     }
     command.env(STATES, states);
     command
+}
+
+/// Runs the image, where that is possible; where it is not, the table says so.
+async fn image_tests(
+    steps: &mut Steps,
+    command: Command,
+    shared: &mut ControlPlane,
+    wide: &mut ControlPlane,
+) -> Result<()> {
+    if rustix::process::geteuid().is_root() {
+        return steps.run("run image", run_tests(command, shared, wide)).await;
+    }
+    steps.not_run("run image", "its tests mount and change user, which needs root");
+    Ok(())
+}
+
+fn image_command(
+    assets: &Assets,
+    shared: &ControlPlane,
+    wide: &ControlPlane,
+    scratch: &Path,
+    image: &Path,
+) -> Result<Command> {
+    let mut command =
+        cargo::command(["test", "--locked", "--package", "hookwright", "--test", "image", "--", "--ignored"]);
+    command.envs(control_plane::variables(assets, shared, wide, scratch)?).env("HOOKWRIGHT_TEST_IMAGE", image);
+    command.env_remove("KUBECONFIG");
+    Ok(command)
 }
 
 fn tests_command(
@@ -137,6 +190,9 @@ mod tests {
         let args = ["--test", "adoption", "--", "--nocapture"];
         let line = Line::try_parse_from(std::iter::once("test").chain(args))?;
         assert_eq!(line.args.args, args);
+        assert!(!of_image(&line.args));
+        let line = Line::try_parse_from(["test", "--test", "image"])?;
+        assert!(of_image(&line.args) && of_image(&Args { args: vec![] }));
         Ok(())
     }
 }

@@ -1,18 +1,18 @@
 //! A ServiceAccount whose token an operator can run with: RBAC then decides what it may.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::Api;
 use kube::api::PostParams;
 use kube::config::{AuthInfo, Kubeconfig};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::World;
 use super::cluster::random;
 
-/// An account of the world's namespace. Its kubeconfig goes with the value.
+/// An account. Its kubeconfig goes with the value.
 pub struct Account {
     pub kubeconfig: PathBuf,
     name: String,
@@ -34,23 +34,31 @@ impl World {
         ] {
             self.apply(manifest).await.expect("the account can be made");
         }
-        let accounts = Api::<ServiceAccount>::namespaced(self.client.clone(), &self.namespace);
-        let request: TokenRequest = serde_json::from_value(json!({ "spec": { "audiences": [] } })).unwrap();
-        let issued = accounts.create_token_request(&name, &PostParams::default(), &request).await.expect("a token");
-        let mut config = Kubeconfig::read_from(&self.operator_setup.kubeconfig).expect("the kubeconfig can be read");
-        let bearer = AuthInfo { token: Some(issued.status.expect("it was issued").token.into()), ..Default::default() };
-        for user in &mut config.auth_infos {
-            user.auth_info = Some(bearer.clone());
-        }
-        let kubeconfig = std::env::temp_dir().join(format!("hookwright-it-{name}.kubeconfig"));
-        let text = serde_yaml::to_string(&config).expect("YAML");
-        std::fs::write(&kubeconfig, text).expect("the kubeconfig can be written");
-        Account { kubeconfig, name }
+        Account::of(&self.client, &self.operator_setup.kubeconfig, &self.namespace, &name).await
     }
 
     /// From now on it may do this, and nothing else.
     pub async fn allow(&self, account: &Account, rules: Value) {
         self.apply(role(&account.name, &rules)).await.expect("the Role can be changed");
+    }
+}
+
+impl Account {
+    /// A ServiceAccount that is there, with a token by TokenRequest, at the API server that this kubeconfig names.
+    pub async fn of(client: &Client, kubeconfig: &Path, namespace: &str, name: &str) -> Self {
+        let accounts = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
+        let request: TokenRequest = serde_json::from_value(json!({ "spec": { "audiences": [] } })).unwrap();
+        let issued = accounts.create_token_request(name, &PostParams::default(), &request).await.expect("a token");
+        let mut config = Kubeconfig::read_from(kubeconfig).expect("the kubeconfig can be read");
+        let bearer = AuthInfo { token: Some(issued.status.expect("it was issued").token.into()), ..Default::default() };
+        for user in &mut config.auth_infos {
+            user.auth_info = Some(bearer.clone());
+        }
+        let file = format!("{}.kubeconfig", random("hookwright-account"));
+        let kubeconfig = std::env::temp_dir().join(file);
+        let text = serde_yaml::to_string(&config).expect("YAML");
+        std::fs::write(&kubeconfig, text).expect("the kubeconfig can be written");
+        Self { kubeconfig, name: name.to_owned() }
     }
 }
 

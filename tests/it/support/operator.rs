@@ -1,5 +1,6 @@
 //! The operator as a process: the very program that is shipped, in a debug build.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,10 +16,20 @@ use super::wait::DEADLINE;
 /// How an operator is started.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// The program, and what it is told before `run`.
+    pub program: Vec<OsString>,
     pub kubeconfig: PathBuf,
     /// Everything after `run`.
     pub args: Vec<String>,
     pub env: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// The program of this build, with nothing said but where its cluster is.
+    pub fn new(kubeconfig: PathBuf) -> Self {
+        let program = vec![env!("CARGO_BIN_EXE_hookwright").into()];
+        Self { program, kubeconfig, args: vec![], env: vec![] }
+    }
 }
 
 /// What it logged so far, and where it serves.
@@ -38,8 +49,9 @@ pub struct Operator {
 impl Operator {
     /// Starts one. It stays in the process group of the tests, so that Ctrl-C ends it as well.
     pub fn start(setup: &Setup) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
-        command.arg("run").args(&setup.args).env("KUBECONFIG", &setup.kubeconfig).env_remove("RUST_LOG");
+        let (program, before) = setup.program.split_first().expect("a program");
+        let mut command = Command::new(program);
+        command.args(before).arg("run").args(&setup.args).env("KUBECONFIG", &setup.kubeconfig).env_remove("RUST_LOG");
         command.envs(setup.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the operator can be started");
@@ -72,9 +84,14 @@ impl Operator {
             .unwrap_or_else(|error| panic!("GET {path}: {error}\n{}", self.log()))
     }
 
+    /// What the kernel says of it in a file of /proc.
+    pub fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("it runs")
+    }
+
     /// Its resident memory in KiB, as the kernel counts it.
     pub fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let status = self.proc("status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel counts it");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
@@ -105,7 +122,7 @@ impl Operator {
     pub async fn frozen(&self) {
         let begin = std::time::Instant::now();
         loop {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+            let stat = self.proc("stat");
             // The name may hold blanks and brackets.
             let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
             if state == Some('T') {

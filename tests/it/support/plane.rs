@@ -14,7 +14,7 @@ pub struct Plane {
     launcher: Child,
     commands: Option<ChildStdin>,
     answers: Lines<BufReader<ChildStdout>>,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 impl Plane {
@@ -32,7 +32,7 @@ impl Plane {
         let mut launcher = command.spawn().expect("the launcher can be started");
         let commands = launcher.stdin.take();
         let answers = BufReader::new(launcher.stdout.take().expect("stdout is a pipe")).lines();
-        let mut plane = Self { kubeconfig, launcher, commands, answers, _scratch: scratch };
+        let mut plane = Self { kubeconfig, launcher, commands, answers, scratch };
         assert_eq!(plane.answer().await, "ready");
         plane
     }
@@ -51,6 +51,17 @@ impl Plane {
 
     /// Stops it, and returns when all of it has ended.
     pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    /// Stops it; what its API server kept of the requests of service accounts, a JSON object a line.
+    #[allow(dead_code, reason = "the tests of the chart read it, which share this room")]
+    pub async fn stop_and_audit(mut self) -> String {
+        self.end().await;
+        std::fs::read_to_string(self.scratch.0.join("data/audit.log")).expect("it was made with the first request")
+    }
+
+    async fn end(&mut self) {
         drop(self.commands.take());
         self.launcher.wait().await.expect("the launcher is our child");
     }

@@ -1,6 +1,6 @@
 //! One test's world: a namespace, a remote, an operator.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use hookwright::api::project_webhook::ProjectWebhook;
@@ -119,23 +119,38 @@ impl World {
         let variable = if setup.wide { WIDE } else { SHARED };
         let turn = if setup.wide { Some(WIDE_TURN.lock().await) } else { None };
         let kubeconfig = cluster::kubeconfig(variable);
-        let client = cluster::admin_client(&kubeconfig).await;
-        cluster::definitions(&client, variable).await;
-        let sim = Simulator::start(Options { tokens: vec![TOKEN.into()], ..Options::default() }).await.unwrap();
-        let project = sim.new_project();
-        let args = setup.flags.iter().flat_map(|(name, value)| [name.clone(), value.clone()]).collect();
-        let operator_setup = operator::Setup { kubeconfig: kubeconfig.clone(), args, env: setup.env.clone() };
-        let mut world =
-            Self { client, namespace, sim, project, operator: None, operator_setup, kubeconfig, _turn: turn };
-        world.create_namespace(&world.namespace).await;
+        cluster::definitions(&cluster::admin_client(&kubeconfig).await, variable).await;
+        let mut world = Self::on(&kubeconfig, &namespace).await;
+        world._turn = turn;
+        world.operator_setup.args =
+            setup.flags.iter().flat_map(|(name, value)| [name.clone(), value.clone()]).collect();
+        world.operator_setup.env.clone_from(&setup.env);
         if setup.operator {
             world.operator = Some(Operator::start(&world.operator_setup));
         }
         if setup.connection {
-            world.secret("app-maker", &[("token", TOKEN)]).await;
-            world.connection("app-maker", json!({})).await;
+            world.app_maker().await;
         }
         world
+    }
+
+    /// A new namespace of a control plane where our definitions are, and a remote; nothing else.
+    pub async fn on(kubeconfig: &Path, namespace: &str) -> Self {
+        let client = cluster::admin_client(kubeconfig).await;
+        let sim = Simulator::start(Options { tokens: vec![TOKEN.into()], ..Options::default() }).await.unwrap();
+        let project = sim.new_project();
+        let kubeconfig = kubeconfig.to_owned();
+        let operator_setup = operator::Setup::new(kubeconfig.clone());
+        let namespace = namespace.to_owned();
+        let world = Self { client, namespace, sim, project, operator: None, operator_setup, kubeconfig, _turn: None };
+        world.create_namespace(&world.namespace).await;
+        world
+    }
+
+    /// Secret and Connection `app-maker`.
+    pub async fn app_maker(&self) {
+        self.secret("app-maker", &[("token", TOKEN)]).await;
+        self.connection("app-maker", json!({})).await;
     }
 
     /// Creates a namespace.

@@ -12,12 +12,13 @@ use crate::support::random;
 /// Where the image has its roots.
 pub const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
 
-/// What a runtime does before it starts the program: a mount namespace in which the root is read-only, and the user that the
+/// What a runtime does before it starts the program: `/proc`, `/dev` (statically linked, the program takes its randomness from
+/// `/dev/urandom`; every runtime has to provide it: opencontainers/runtime-spec, config-linux.md, default devices), a mount namespace in which the root is read-only, and the user that the
 /// image names. `$0` is the root, `$1` the user; what follows is the program. Of this environment nothing goes in.
 const START: &str = r#"
-mount --rbind /proc "$0/proc"
 mount --bind "$0" "$0.ro"
 mount --rbind /proc "$0.ro/proc"
+mount --rbind /dev "$0.ro/dev"
 mount --options remount,bind,ro "$0.ro"
 root="$0.ro" user="$1"; shift
 exec env --ignore-environment KUBECONFIG=/kubeconfig "_RJEM_MALLOC_CONF=${MALLOC-}" \
@@ -54,7 +55,7 @@ impl Container {
             user: config["config"]["User"].as_str().unwrap().to_owned(),
             entrypoint: serde_json::from_value(config["config"]["Entrypoint"].clone()).unwrap(),
         };
-        for mountpoint in ["root/proc", "root.ro"] {
+        for mountpoint in ["root/proc", "root/dev", "root.ro"] {
             std::fs::create_dir(container.directory.join(mountpoint)).unwrap();
         }
         container.add("etc/hosts", "127.0.0.1 localhost\n");

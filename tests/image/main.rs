@@ -1,5 +1,6 @@
 //! The image, run as a container runtime runs it: unpacked from its archive, on a read-only root, as the user and by the
-//! entrypoint that its configuration names, with the files that a kubelet adds (`/etc/hosts`, `/etc/resolv.conf`, `/proc`).
+//! entrypoint that its configuration names, with what runtime and kubelet add (`/proc`, `/dev`, `/etc/hosts`,
+//! `/etc/resolv.conf`).
 //! It mounts and changes user, so it needs root; `cargo xtask test` says where it was not run.
 //!
 //! | room | holds |

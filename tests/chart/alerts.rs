@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use hookwright::api::condition::{Class, Reason};
-use hookwright::ops::metrics::{Kind, Metrics, PassResult, Provider, StatusClass};
+use hookwright::ops::metrics::{Kind, Metrics, OrphanCause, PassResult, Provider, StatusClass};
 use hookwright::remote::error::Call;
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{Expr, LabelModifier, VectorSelector, parse};
@@ -33,7 +33,7 @@ fn exposed() -> Series {
         Reason::ALL.iter().for_each(|reason| metrics.object_reason(*kind, None, Some(*reason)));
         PassResult::ALL.iter().for_each(|result| metrics.passed(*kind, *result, Duration::ZERO));
         metrics.corrected(*kind);
-        metrics.orphaned(*kind);
+        OrphanCause::ALL.iter().for_each(|cause| metrics.orphaned(*kind, *cause));
         metrics.duplicate_removed(*kind);
         metrics.resync_lag(*kind, Duration::ZERO);
         metrics.resync_stretch(*kind, 1.0);
@@ -207,6 +207,22 @@ fn each_reason_that_is_not_good_for_long_has_one_alert_and_no_good_one_has() {
         // Where webhooks come and go all the time, some always are Progressing.
         let expected = usize::from(reason.class() != Class::Ready && *reason != Reason::Progressing);
         assert_eq!(names.len(), expected, "{reason}: {names:?}");
+    }
+}
+
+#[test]
+fn a_webhook_that_was_to_stay_alerts_nobody_and_is_not_on_the_dashboard_as_left_behind() {
+    let (alerts, dashboard) = (alerts(), dashboard());
+    let targets = dashboard["panels"].as_array().unwrap().iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let selectors: Vec<_> = alerts.values().chain(targets).flat_map(|rule| asked(expr(rule)).selectors).collect();
+    let of_orphans: Vec<_> =
+        selectors.iter().filter(|selector| selector.name.as_deref() == Some("hookwright_orphans_total")).collect();
+    assert!(of_orphans.len() >= 4, "only {of_orphans:?}");
+    for selector in of_orphans {
+        let chooses = |cause: OrphanCause| {
+            selector.matchers.matchers.iter().filter(|m| m.name == "cause").all(|m| m.is_match(cause.as_str()))
+        };
+        assert!(chooses(OrphanCause::Left) && !chooses(OrphanCause::Wanted), "{selector}");
     }
 }
 

@@ -20,8 +20,8 @@ const SCRAPED: [&str; 4] = ["instance", "job", "namespace", "pod"];
 /// Each series that the operator can have: its labels, and the values of each.
 type Series = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// What `/metrics` shows once everything that is counted has happened.
-fn exposed() -> Series {
+/// What `/metrics` says once everything that is counted has happened.
+fn exposed_text() -> String {
     let metrics = Metrics::new();
     let call = Call { name: "list", method: "GET", target: "t", template: "/t" };
     metrics.leads(true);
@@ -38,8 +38,13 @@ fn exposed() -> Series {
         metrics.resync_lag(*kind, Duration::ZERO);
         metrics.resync_stretch(*kind, 1.0);
     }
+    metrics.encode()
+}
+
+/// The series in that.
+fn exposed() -> Series {
     let mut series = Series::new();
-    for line in metrics.encode().lines().filter(|line| !line.starts_with('#')) {
+    for line in exposed_text().lines().filter(|line| !line.starts_with('#')) {
         let Expr::VectorSelector(VectorSelector { name: Some(name), matchers, .. }) =
             parse(line.rsplit_once(' ').unwrap().0).unwrap_or_else(|error| panic!("{line}: {error}"))
         else {
@@ -208,6 +213,49 @@ fn each_reason_that_is_not_good_for_long_has_one_alert_and_no_good_one_has() {
         let expected = usize::from(reason.class() != Class::Ready && *reason != Reason::Progressing);
         assert_eq!(names.len(), expected, "{reason}: {names:?}");
     }
+}
+
+/// The cells of the rows of a table in `docs/operations.md`, by the first, without backticks.
+fn documented(header: &str) -> BTreeMap<String, Vec<String>> {
+    let page = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let table = page.split(header).nth(1).unwrap_or_else(|| panic!("docs/operations.md has no table {header}"));
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let cells = |row: &str| row.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect::<Vec<_>>();
+    rows.map(cells).map(|cells| (cells[0].clone(), cells[1..].to_vec())).collect()
+}
+
+/// The words of a list in a cell, without what is explained of each.
+fn words(cell: &str) -> BTreeSet<String> {
+    cell.split(", ").map(|item| item.split(' ').next().unwrap().to_owned()).filter(|word| !word.is_empty()).collect()
+}
+
+#[test]
+fn the_tables_of_metrics_and_labels_are_those_that_the_operator_has() {
+    let text = exposed_text();
+    let types: BTreeMap<_, _> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    let (mut metrics, mut labels) = (BTreeMap::new(), Series::new());
+    for (name, of_it) in exposed() {
+        let metric = types.keys().filter(|metric| name.starts_with(**metric)).max_by_key(|metric| metric.len()).unwrap();
+        // As queries name it: a histogram without the endings of its parts.
+        let name = if types[metric] == "histogram" { (*metric).to_owned() } else { name };
+        let own: BTreeSet<_> = of_it.keys().filter(|label| *label != "le").cloned().collect();
+        metrics.entry(name).or_insert((types[metric].to_owned(), BTreeSet::new())).1.extend(own);
+        for (label, values) in of_it {
+            labels.entry(label).or_default().entry(String::new()).or_default().extend(values);
+        }
+    }
+    let rows = documented("| metric | type | labels | what it is |");
+    let told: BTreeMap<_, _> =
+        rows.into_iter().map(|(name, cells)| (name, (cells[0].clone(), words(&cells[1])))).collect();
+    assert_eq!(told, metrics);
+    let rows = documented("| label | values |");
+    for label in ["provider", "status_class", "kind", "result", "cause"] {
+        assert_eq!(words(&rows[label][0]), labels[label][""], "{label}");
+    }
+    let known: BTreeSet<_> = metrics.values().flat_map(|(_, labels)| labels).map(String::as_str).collect();
+    let explained: BTreeSet<_> = rows.keys().map(String::as_str).chain(["version"]).collect();
+    assert_eq!(known, explained);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn kind(crd: &Value) -> Result<String> {
         chosen.filter_map(|column| column["name"].as_str()).collect::<Vec<_>>().join(", ")
     };
     let mut page = format!(
-        "\n## {name}\n\n{}\n\n{}, `{}`{short}. Columns: {}; wide: {}.\n",
+        "\n## {name}\n\n{}\n\nScope: {}. Name for kubectl: `{}`{short}. Columns: {}; wide: {}.\n",
         prose(text(schema, "description")?),
         text(spec, "scope")?,
         text(names, "plural")?,
@@ -140,13 +140,13 @@ fn bounds(schema: &Value) -> Vec<String> {
     let mut lines = vec![];
     let own = limits(schema);
     if !own.is_empty() {
-        lines.push(format!("{}.", own.join(", ")));
+        lines.push(format!("{}.", capital(&own.join(", "))));
     }
     lines.extend(rules(schema, ""));
     for inner in ["items", "additionalProperties"] {
         let each = limits(&schema[inner]);
         if !each.is_empty() {
-            lines.push(format!("Each: {}.", each.join(", ")));
+            lines.push(format!("Each {}.", each.join(", ")));
         }
         lines.extend(rules(&schema[inner], " of each"));
     }
@@ -156,7 +156,7 @@ fn bounds(schema: &Value) -> Vec<String> {
 fn limits(schema: &Value) -> Vec<String> {
     let range = |least: &str, most: &str, unit: &str| {
         let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-        match (schema.get(least), schema.get(most)) {
+        match (schema.get(least).map(number), schema.get(most).map(number)) {
             (None, None) => None,
             (Some(least), None) => Some(format!("at least {least}{unit}")),
             (None, Some(most)) => Some(format!("at most {most}{unit}")),
@@ -189,7 +189,17 @@ fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
 }
 
 fn code(value: &Value) -> String {
-    verbatim(&value.to_string())
+    verbatim(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+/// A bound: schemas have all of them as fractions.
+fn number(value: &Value) -> String {
+    value.as_f64().map_or_else(|| value.to_string(), |number| number.to_string())
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// Within a table a bar ends a cell even in code.
@@ -244,17 +254,17 @@ mod tests {
         });
         assert_eq!(
             row(schema)?,
-            "| `a` | set of strings | *required* | Some `a\\|b`, not \\*.<br>at most 3 items.<br>Rule: only \\* or \\| \
-             helps.<br>Each: 1 to 9 characters, matches `^a\\|b$`. |\n"
+            "| `a` | set of strings | *required* | Some `a\\|b`, not \\*.<br>At most 3 items.<br>Rule: only \\* or \\| \
+             helps.<br>Each 1 to 9 characters, matches `^a\\|b$`. |\n"
         );
         Ok(())
     }
 
     #[test]
     fn what_is_below_a_field_has_rows_of_its_own() -> Result<()> {
-        let leaf = |default: i32| json!({ "type": "integer", "description": "Count.", "minimum": 0, "default": default });
+        let leaf = |default: i32| json!({ "type": "integer", "description": "Count.", "minimum": 0.0, "default": default });
         let of = |inner: Value| json!({ "type": "object", "description": "All.", "properties": { "n": inner } });
-        assert!(row(of(leaf(4)))?.contains("| `a.n` | integer | `4` | Count.<br>at least 0. |"));
+        assert!(row(of(leaf(4)))?.contains("| `a.n` | integer | `4` | Count.<br>At least 0. |"));
         let listed = json!({ "type": "array", "description": "Them.", "items": of(leaf(5)) });
         assert!(row(listed)?.contains("| `a[].n` | integer | `5` |"));
         Ok(())

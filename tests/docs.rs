@@ -64,7 +64,8 @@ fn broken(from: &str, target: &str) -> Option<String> {
         return Some(format!("{} does not exist", path.display()));
     }
     let known = || anchors(&read(path.to_str().unwrap()));
-    (!anchor.is_empty() && !known().contains(anchor)).then(|| format!("{} has no #{anchor}: {:?}", path.display(), known()))
+    (!anchor.is_empty() && !known().contains(anchor))
+        .then(|| format!("{} has no #{anchor}: {:?}", path.display(), known()))
 }
 
 #[test]
@@ -88,7 +89,10 @@ fn a_link_to_nothing_is_found() {
     for missing in ["docs/missing.md", "docs/install.md#missing", "#missing"] {
         assert!(broken("README.md", missing).is_some(), "{missing}");
     }
-    let page = Page { path: "a.md".into(), text: "# A `b` c, d\n\n`[x](y)` [z](#w)\n```\n[x](y)\n# No\n```\n# A b c d\n".into() };
+    let page = Page {
+        path: "a.md".into(),
+        text: "# A `b` c, d\n\n`[x](y)` [z](#w)\n```\n[x](y)\n# No\n```\n# A b c d\n".into(),
+    };
     assert_eq!(links(&page), [(3, "#w".to_owned())]);
     assert_eq!(anchors(&page), ["a-b-c-d".to_owned(), "a-b-c-d-1".into()].into());
 }

@@ -233,7 +233,8 @@ impl Metrics {
         registry.register("corrections", help, corrections.clone());
         registry.register("passes", "Passes over an object, by how they ended", passes.clone());
         registry.register_with_unit("pass_duration", "Time that one pass took", seconds(), pass_duration.clone());
-        let help = "Remote webhooks that stay after their object is gone, as was wanted or because they could not be deleted";
+        let help =
+            "Remote webhooks that stay after their object is gone, as was wanted or because they could not be deleted";
         registry.register("orphans", help, orphans.clone());
         let help = "Second webhooks of one owner that were found and deleted";
         registry.register("duplicates_removed", help, duplicates_removed.clone());

@@ -220,7 +220,8 @@ fn documented(header: &str) -> BTreeMap<String, Vec<String>> {
     let page = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
     let table = page.split(header).nth(1).unwrap_or_else(|| panic!("docs/operations.md has no table {header}"));
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
-    let cells = |row: &str| row.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect::<Vec<_>>();
+    let cells =
+        |row: &str| row.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect::<Vec<_>>();
     rows.map(cells).map(|cells| (cells[0].clone(), cells[1..].to_vec())).collect()
 }
 
@@ -232,11 +233,11 @@ fn words(cell: &str) -> BTreeSet<String> {
 #[test]
 fn the_tables_of_metrics_and_labels_are_those_that_the_operator_has() {
     let text = exposed_text();
-    let types: BTreeMap<_, _> =
-        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    let types: BTreeMap<_, _> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
     let (mut metrics, mut labels) = (BTreeMap::new(), Series::new());
     for (name, of_it) in exposed() {
-        let metric = types.keys().filter(|metric| name.starts_with(**metric)).max_by_key(|metric| metric.len()).unwrap();
+        let metric =
+            types.keys().filter(|metric| name.starts_with(**metric)).max_by_key(|metric| metric.len()).unwrap();
         // As queries name it: a histogram without the endings of its parts.
         let name = if types[metric] == "histogram" { (*metric).to_owned() } else { name };
         let own: BTreeSet<_> = of_it.keys().filter(|label| *label != "le").cloned().collect();

@@ -47,7 +47,8 @@ const SILENT: &str = "x-kubernetes-map-type";
 
 /// The page, by its path in the repository.
 pub fn file(root: &Path) -> Result<(PathBuf, String)> {
-    let mut crds: Vec<_> = std::fs::read_dir(root.join("crds"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    let mut crds: Vec<_> =
+        std::fs::read_dir(root.join("crds"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     crds.sort();
     let mut page = HEAD.to_owned();
     for path in crds {
@@ -102,8 +103,10 @@ fn fields(path: &str, schema: &Value, page: &mut String) -> Result<()> {
             None if required => "*required*".into(),
             None => String::new(),
         };
-        let parts: Vec<_> =
-            [prose(text(field, "description").with_context(|| path.clone())?)].into_iter().chain(bounds(field)).collect();
+        let parts: Vec<_> = [prose(text(field, "description").with_context(|| path.clone())?)]
+            .into_iter()
+            .chain(bounds(field))
+            .collect();
         let type_ = type_of(field).with_context(|| path.clone())?;
         *page += &format!("| `{path}` | {type_} | {default} | {} |\n", parts.join("<br>"));
         fields(&path, field, page)?;
@@ -262,7 +265,8 @@ mod tests {
 
     #[test]
     fn what_is_below_a_field_has_rows_of_its_own() -> Result<()> {
-        let leaf = |default: i32| json!({ "type": "integer", "description": "Count.", "minimum": 0.0, "default": default });
+        let leaf =
+            |default: i32| json!({ "type": "integer", "description": "Count.", "minimum": 0.0, "default": default });
         let of = |inner: Value| json!({ "type": "object", "description": "All.", "properties": { "n": inner } });
         assert!(row(of(leaf(4)))?.contains("| `a.n` | integer | `4` | Count.<br>At least 0. |"));
         let listed = json!({ "type": "array", "description": "Them.", "items": of(leaf(5)) });
@@ -272,7 +276,8 @@ mod tests {
 
     #[test]
     fn what_the_page_could_not_show_is_an_error() {
-        let error = row(json!({ "type": "string", "description": "A.", "multipleOf": 3 })).map_err(|e| format!("{e:#}"));
+        let error =
+            row(json!({ "type": "string", "description": "A.", "multipleOf": 3 })).map_err(|e| format!("{e:#}"));
         assert!(error.is_err_and(|error| error.contains("multipleOf")));
     }
 }

@@ -94,6 +94,15 @@ labels!(
         Failed = "failed",
     }
 );
+labels!(
+    /// Why a webhook stays at the remote after its object is gone.
+    OrphanCause {
+        /// The deletion policy in force is to leave it.
+        Wanted = "wanted",
+        /// It should have been deleted, and could not be.
+        Left = "left",
+    }
+);
 
 impl StatusClass {
     /// How a call ended; `None` is success.
@@ -130,6 +139,7 @@ label_sets! {
     OfKind { kind }
     OfReason { kind, reason }
     OfPass { kind, result }
+    OfOrphan { kind, cause }
     OfBuild { version }
 }
 
@@ -146,7 +156,7 @@ pub struct Metrics {
     corrections: Family<OfKind, Counter>,
     passes: Family<OfPass, Counter>,
     pass_duration: Histograms<OfKind>,
-    orphans: Family<OfKind, Counter>,
+    orphans: Family<OfOrphan, Counter>,
     duplicates_removed: Family<OfKind, Counter>,
     resync_lag: Histograms<OfKind>,
     resync_stretch: Family<OfKind, Gauge<f64, AtomicU64>>,
@@ -224,7 +234,7 @@ impl Metrics {
         registry.register("passes", "Passes over an object, by how they ended", passes.clone());
         registry.register_with_unit("pass_duration", "Time that one pass took", seconds(), pass_duration.clone());
         let help =
-            "Remote webhooks left behind without an object, as was asked for or because they could not be deleted";
+            "Remote webhooks that stay after their object is gone, as was wanted or because they could not be deleted";
         registry.register("orphans", help, orphans.clone());
         let help = "Second webhooks of one owner that were found and deleted";
         registry.register("duplicates_removed", help, duplicates_removed.clone());
@@ -276,8 +286,8 @@ impl Metrics {
     }
 
     /// A remote webhook was left behind.
-    pub fn orphaned(&self, kind: Kind) {
-        self.orphans.get_or_create(&OfKind { kind: kind.as_str() }).inc();
+    pub fn orphaned(&self, kind: Kind, cause: OrphanCause) {
+        self.orphans.get_or_create(&OfOrphan { kind: kind.as_str(), cause: cause.as_str() }).inc();
     }
 
     /// A duplicate was deleted.
@@ -324,7 +334,7 @@ mod tests {
         metrics.object_reason(Kind::Connection, None, Some(Reason::Configured));
         metrics.corrected(Kind::ProjectWebhook);
         metrics.passed(Kind::ProjectWebhook, PassResult::Settled, Duration::from_millis(5));
-        metrics.orphaned(Kind::ProjectWebhook);
+        metrics.orphaned(Kind::ProjectWebhook, OrphanCause::Left);
         metrics.duplicate_removed(Kind::ProjectWebhook);
         metrics.resync_lag(Kind::ProjectWebhook, Duration::from_secs(2));
         metrics.leads(true);
@@ -337,7 +347,7 @@ mod tests {
             r#"hookwright_corrections_total{kind="ProjectWebhook"} 1"#,
             r#"hookwright_passes_total{kind="ProjectWebhook",result="settled"} 1"#,
             r#"hookwright_pass_duration_seconds_count{kind="ProjectWebhook"} 1"#,
-            r#"hookwright_orphans_total{kind="ProjectWebhook"} 1"#,
+            r#"hookwright_orphans_total{kind="ProjectWebhook",cause="left"} 1"#,
             r#"hookwright_duplicates_removed_total{kind="ProjectWebhook"} 1"#,
             r#"hookwright_resync_lag_seconds_sum{kind="ProjectWebhook"} 2.0"#,
             "hookwright_leader 1",

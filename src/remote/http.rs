@@ -47,10 +47,10 @@ pub enum SetupError {
     /// The endpoint is no usable URL.
     #[error("the endpoint is not an http or https URL without user, query and fragment")]
     BadEndpoint,
-    /// The token can't be sent as one (RFC 6750 §2.1).
+    /// The token can't be sent as one, after `Bearer` (RFC 6750 §2.1) or in `X-Auth-Token`.
     #[error(
-        "the token is empty, or holds a blank, a line break or another character that no bearer token has; write the bare \
-         token, without Bearer before it"
+        "the token is empty, or holds a blank, a line break or another character that no token has; write the bare token, \
+         without a word such as Bearer before it"
     )]
     BadToken,
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use hookwright::api::condition::{Class, Reason};
-use hookwright::ops::metrics::{Kind, Metrics, PassResult, Provider, StatusClass};
+use hookwright::ops::metrics::{Kind, Metrics, OrphanCause, PassResult, Provider, StatusClass};
 use hookwright::remote::error::Call;
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{Expr, LabelModifier, VectorSelector, parse};
@@ -20,8 +20,8 @@ const SCRAPED: [&str; 4] = ["instance", "job", "namespace", "pod"];
 /// Each series that the operator can have: its labels, and the values of each.
 type Series = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// What `/metrics` shows once everything that is counted has happened.
-fn exposed() -> Series {
+/// What `/metrics` says once everything that is counted has happened.
+fn exposed_text() -> String {
     let metrics = Metrics::new();
     let call = Call { name: "list", method: "GET", target: "t", template: "/t" };
     metrics.leads(true);
@@ -33,13 +33,18 @@ fn exposed() -> Series {
         Reason::ALL.iter().for_each(|reason| metrics.object_reason(*kind, None, Some(*reason)));
         PassResult::ALL.iter().for_each(|result| metrics.passed(*kind, *result, Duration::ZERO));
         metrics.corrected(*kind);
-        metrics.orphaned(*kind);
+        OrphanCause::ALL.iter().for_each(|cause| metrics.orphaned(*kind, *cause));
         metrics.duplicate_removed(*kind);
         metrics.resync_lag(*kind, Duration::ZERO);
         metrics.resync_stretch(*kind, 1.0);
     }
+    metrics.encode()
+}
+
+/// The series in that.
+fn exposed() -> Series {
     let mut series = Series::new();
-    for line in metrics.encode().lines().filter(|line| !line.starts_with('#')) {
+    for line in exposed_text().lines().filter(|line| !line.starts_with('#')) {
         let Expr::VectorSelector(VectorSelector { name: Some(name), matchers, .. }) =
             parse(line.rsplit_once(' ').unwrap().0).unwrap_or_else(|error| panic!("{line}: {error}"))
         else {
@@ -207,6 +212,66 @@ fn each_reason_that_is_not_good_for_long_has_one_alert_and_no_good_one_has() {
         // Where webhooks come and go all the time, some always are Progressing.
         let expected = usize::from(reason.class() != Class::Ready && *reason != Reason::Progressing);
         assert_eq!(names.len(), expected, "{reason}: {names:?}");
+    }
+}
+
+/// The cells of the rows of a table in `docs/operations.md`, by the first, without backticks.
+fn documented(header: &str) -> BTreeMap<String, Vec<String>> {
+    let page = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let table = page.split(header).nth(1).unwrap_or_else(|| panic!("docs/operations.md has no table {header}"));
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let cells =
+        |row: &str| row.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect::<Vec<_>>();
+    rows.map(cells).map(|cells| (cells[0].clone(), cells[1..].to_vec())).collect()
+}
+
+/// The words of a list in a cell, without what is explained of each.
+fn words(cell: &str) -> BTreeSet<String> {
+    cell.split(", ").map(|item| item.split(' ').next().unwrap().to_owned()).filter(|word| !word.is_empty()).collect()
+}
+
+#[test]
+fn the_tables_of_metrics_and_labels_are_those_that_the_operator_has() {
+    let text = exposed_text();
+    let types: BTreeMap<_, _> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    let (mut metrics, mut labels) = (BTreeMap::new(), Series::new());
+    for (name, of_it) in exposed() {
+        let metric =
+            types.keys().filter(|metric| name.starts_with(**metric)).max_by_key(|metric| metric.len()).unwrap();
+        // As queries name it: a histogram without the endings of its parts.
+        let name = if types[metric] == "histogram" { (*metric).to_owned() } else { name };
+        let own: BTreeSet<_> = of_it.keys().filter(|label| *label != "le").cloned().collect();
+        metrics.entry(name).or_insert((types[metric].to_owned(), BTreeSet::new())).1.extend(own);
+        for (label, values) in of_it {
+            labels.entry(label).or_default().entry(String::new()).or_default().extend(values);
+        }
+    }
+    let rows = documented("| metric | type | labels | what it is |");
+    let told: BTreeMap<_, _> =
+        rows.into_iter().map(|(name, cells)| (name, (cells[0].clone(), words(&cells[1])))).collect();
+    assert_eq!(told, metrics);
+    let rows = documented("| label | values |");
+    for label in ["provider", "status_class", "kind", "result", "cause"] {
+        assert_eq!(words(&rows[label][0]), labels[label][""], "{label}");
+    }
+    let known: BTreeSet<_> = metrics.values().flat_map(|(_, labels)| labels).map(String::as_str).collect();
+    let explained: BTreeSet<_> = rows.keys().map(String::as_str).chain(["version"]).collect();
+    assert_eq!(known, explained);
+}
+
+#[test]
+fn a_webhook_that_was_to_stay_alerts_nobody_and_is_not_on_the_dashboard_as_left_behind() {
+    let (alerts, dashboard) = (alerts(), dashboard());
+    let targets = dashboard["panels"].as_array().unwrap().iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let selectors: Vec<_> = alerts.values().chain(targets).flat_map(|rule| asked(expr(rule)).selectors).collect();
+    let of_orphans: Vec<_> =
+        selectors.iter().filter(|selector| selector.name.as_deref() == Some("hookwright_orphans_total")).collect();
+    assert!(of_orphans.len() >= 4, "only {of_orphans:?}");
+    for selector in of_orphans {
+        let chooses = |cause: OrphanCause| {
+            selector.matchers.matchers.iter().filter(|m| m.name == "cause").all(|m| m.is_match(cause.as_str()))
+        };
+        assert!(chooses(OrphanCause::Left) && !chooses(OrphanCause::Wanted), "{selector}");
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `cluster` | what all of these do with the API server |
 //! | `helm` | what all of these do with Helm |
 //! | `lifecycle` | install, upgrade, uninstall |
+//! | `pages` | README and docs, as all tests of them read them |
 //! | `pods` | Pod Security, and the arguments |
 //! | `privilege` | the operator with the chart's rights, and no other |
 //! | `receivers` | the ValidatingAdmissionPolicy |
@@ -22,6 +23,9 @@ mod check;
 mod cluster;
 mod helm;
 mod lifecycle;
+#[path = "../pages/mod.rs"]
+#[allow(dead_code, reason = "a part of what all tests of pages stand on")]
+mod pages;
 mod pods;
 mod privilege;
 mod receivers;

@@ -24,6 +24,17 @@ fn wrong_values_are_refused_with_what_to_write_instead() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The bounds of the flag: `hookwright run` is held to the same ones by its own tests.
+#[test]
+fn a_lease_of_a_second_and_one_of_ten_minutes_are_taken_however_they_are_written() {
+    for lease in ["1s", "01s", "10m", "600s", "9m60s", "0h10m0s"] {
+        let mut values = required();
+        merge(&mut values, serde_json::json!({ "leaderElection": { "leaseDuration": lease } }));
+        let output = template("hw", &values);
+        assert!(output.status.success(), "{lease}: {}", said(&output));
+    }
+}
+
 #[test]
 fn values_that_a_parent_chart_hands_down_are_taken() {
     let mut values = required();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{all_accepted, shared};
 use crate::helm::{Values, chart, helm, only, render, required, root, said};
+use crate::pages::pages;
 use crate::support::{merge, random};
 
 fn yaml(path: &str) -> Value {
@@ -18,13 +19,10 @@ fn everything() -> Value {
     yaml("tests/chart/values/everything.yaml")
 }
 
-/// The blocks of values in a page: YAML that is no manifest.
-fn documented(page: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(root().join(page)).unwrap();
-    let blocks = text.split("```yaml\n").skip(1).map(|block| block.split("\n```").next().unwrap_or_default());
-    let blocks =
-        blocks.map(|block| serde_yaml::from_str::<Value>(block).unwrap_or_else(|error| panic!("{block}: {error}")));
-    blocks.filter(|block| block["apiVersion"].is_null()).collect()
+/// The blocks of values in README and docs: YAML that is no manifest.
+fn documented() -> Vec<Value> {
+    let blocks = pages().into_iter().flat_map(|page| page.yaml());
+    blocks.flat_map(|block| block.documents()).filter(|document| document["apiVersion"].is_null()).collect()
 }
 
 #[test]
@@ -55,8 +53,8 @@ async fn what_is_rendered_with_every_value_set_is_accepted_by_the_api_server() {
 
 #[tokio::test]
 async fn the_values_that_the_docs_show_are_accepted_one_by_one_and_together() {
-    let (client, blocks) = (shared().await, documented("docs/install.md"));
-    assert!(blocks.len() >= 6, "only {} blocks of values in docs/install.md", blocks.len());
+    let (client, blocks) = (shared().await, documented());
+    assert!(blocks.len() >= 6, "only {} blocks of values in README and docs", blocks.len());
     let mut together = json!({});
     for block in &blocks {
         let mut values = block.clone();

@@ -7,6 +7,9 @@
 #![allow(clippy::print_stderr, reason = "a failed test tells what the operator logged")]
 #![allow(missing_docs, reason = "the names of tests are sentences")]
 
+#[path = "../pages/mod.rs"]
+#[allow(dead_code, reason = "a part of what all tests of pages stand on")]
+mod pages;
 mod support;
 
 mod canary;

@@ -1,6 +1,7 @@
 //! `cargo xtask codegen`: the files that are generated and committed. Tests fail when they are stale.
 
 mod chart;
+mod reference;
 mod values;
 
 use std::path::Path;
@@ -23,12 +24,12 @@ metadata:
 data:
 ";
 
-/// Writes `crds/` again from the Rust types, what of the chart is made from `crds/` and from its values, and what
-/// `examples/argocd` has of its health script.
+/// Writes `crds/` again from the Rust types, what of the chart is made from `crds/` and from its values, the reference of
+/// the API, and what `examples/argocd` has of its health script.
 pub async fn run() -> Result<()> {
     cargo::run(["run", "--quiet", "--bin", "hookwright", "--", "crds", "--output-dir", "crds"]).await?;
     let root = dirs::root();
-    for (path, text) in chart::files(&root)? {
+    for (path, text) in chart::files(&root)?.into_iter().chain([reference::file(&root)?]) {
         std::fs::write(root.join(&path), text).with_context(|| format!("writing {}", path.display()))?;
     }
     argocd(&root.join("examples/argocd"))

@@ -32,6 +32,9 @@ answered with the pattern; here the answer is what to write.
 {{- if not (or (regexMatch "^([0-9]+[hms])+$" $value) (and $optional (not $value))) -}}
 {{- fail (printf "%s %q is no duration: write for example 30s, 10m or 1h30m" $name $value) -}}
 {{- end -}}
+{{- if $value -}}
+{{- include "hookwright.validateDuration" (dict "name" $name "value" $value "most" (ternary 600 0 (eq $name "leaderElection.leaseDuration"))) -}}
+{{- end -}}
 {{- end -}}
 {{- range $name, $patterns := dict "allowedEndpoints" .allowedEndpoints "allowedReceivers" .allowedReceivers -}}
 {{- range $patterns -}}
@@ -41,6 +44,22 @@ answered with the pattern; here the answer is what to write.
 {{- end -}}
 {{- end -}}
 {{- include "hookwright.validateReceivers" .policy.receivers -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The bounds of the operator's flags. A schema can't add the parts of a duration up. `most` is in seconds; 0 is no bound. */}}
+{{- define "hookwright.validateDuration" -}}
+{{- $seconds := 0 -}}
+{{- range regexFindAll "[0-9]+[hms]" .value -1 -}}
+{{- /* Nine digits are beyond any bound, and their sum does not overflow. A zero in front would make it octal. */ -}}
+{{- $number := regexFind "[1-9][0-9]{0,8}" . | int64 -}}
+{{- $seconds = add $seconds (mul $number (get (dict "h" 3600 "m" 60 "s" 1) (regexFind "[hms]" .))) -}}
+{{- end -}}
+{{- if lt $seconds 1 -}}
+{{- fail (printf "%s %q is too short: write at least 1s" .name .value) -}}
+{{- end -}}
+{{- if and .most (gt $seconds (int64 .most)) -}}
+{{- fail (printf "%s %q is too long: write at most 10m" .name .value) -}}
 {{- end -}}
 {{- end -}}
 

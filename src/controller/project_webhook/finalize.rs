@@ -32,6 +32,7 @@ use crate::domain::refusal::{Refusal, Retry};
 use crate::domain::status::{Finding, Outcome};
 use crate::domain::time::Moment;
 use crate::domain::write::Write;
+use crate::ops::metrics::OrphanCause;
 use crate::remote::error::Fault;
 use crate::remote::pace::Priority;
 
@@ -179,9 +180,7 @@ async fn look(
 /// the object says why, and what the ways out are.
 async fn blocked(pass: &mut PwhPass<'_>, refusal: Refusal) -> Result<Outcome, Halt> {
     let recorded = pass.status.webhook_id.as_deref().and_then(|id| id.parse::<WebhookId>().ok());
-    let ownership = pass.status.ownership;
-    let orphan = effective_policy(pass.object.spec.deletion_policy, ownership) == DeletionPolicy::Orphan
-        || pass.object.spec.management_policy == ManagementPolicy::Observe;
+    let orphan = is_to_stay(pass);
     if orphan && is_remotes(refusal.reason) && pass.memory.searches < SEARCHES {
         pass.memory.searches += 1;
         let message = format!("being deleted; {}", refusal.message);
@@ -204,6 +203,12 @@ async fn blocked(pass: &mut PwhPass<'_>, refusal: Refusal) -> Result<Outcome, Ha
     );
     let retry = if refusal.retry == Retry::OnChange { Retry::After(Duration::from_secs(60)) } else { refusal.retry };
     Err(Refusal { reason: Reason::DeletionBlocked, message, retry }.into())
+}
+
+/// Whether the webhook is to stay at the remote, because somebody said so or because it was there before the object.
+fn is_to_stay(pass: &PwhPass<'_>) -> bool {
+    effective_policy(pass.object.spec.deletion_policy, pass.status.ownership) == DeletionPolicy::Orphan
+        || pass.object.spec.management_policy == ManagementPolicy::Observe
 }
 
 /// Whether something that only a person can bring back is missing.
@@ -270,7 +275,8 @@ async fn release(pass: &mut PwhPass<'_>, notes: &[String]) -> Result<(), Halt> {
         }
     }
     publish::release(pass).await?;
-    notes.iter().for_each(|_| pass.context.metrics.orphaned(ProjectWebhookKind::KIND));
+    let cause = if is_to_stay(pass) { OrphanCause::Wanted } else { OrphanCause::Left };
+    notes.iter().for_each(|_| pass.context.metrics.orphaned(ProjectWebhookKind::KIND, cause));
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod brownfield;
 mod canary;
 mod claims;
 mod connections;

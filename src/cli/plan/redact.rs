@@ -77,18 +77,13 @@ fn shown<'a>(message: &'a str, secrets: &[SecretText]) -> &'a str {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use kube::core::response::{StatusCause, StatusDetails};
     use serde_json::json;
 
     fn said(spec: Value, causes: &[(&str, &str)]) -> String {
-        let cause = |(field, message): &(&str, &str)| StatusCause {
-            field: (*field).to_owned(),
-            message: (*message).to_owned(),
-            reason: "FieldValueInvalid".into(),
-        };
-        let causes = causes.iter().map(cause).collect();
-        let details = Some(StatusDetails { causes, ..StatusDetails::default() });
-        refusal(&Status { details, ..Status::default() }, &values(&json!({ "spec": spec })))
+        let cause = |(field, message): &(&str, &str)| json!({ "field": field, "message": message });
+        let causes: Vec<_> = causes.iter().map(cause).collect();
+        let status = json!({ "details": { "causes": causes } });
+        refusal(&serde_json::from_value(status).unwrap(), &values(&json!({ "spec": spec })))
     }
 
     #[test]

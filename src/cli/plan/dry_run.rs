@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
-use kube::core::GroupVersionKind;
+use kube::core::{GroupVersionKind, Status};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ pub(super) async fn judge(client: &Client, manifest: &Manifest) -> anyhow::Resul
     };
     match answer {
         Ok(object) => Ok(Judged::Taken(Box::new(object))),
-        Err(kube::Error::Api(status)) if is_about_the_manifest(status.code) => {
+        Err(kube::Error::Api(status)) if is_about_the_manifest(&status) => {
             Ok(Judged::Refused(refusal(&status, &values(&manifest.object.data))))
         }
         // Nobody who may only read is kept from a plan, nor who brings the namespace along.
@@ -60,8 +60,9 @@ pub(super) async fn judge(client: &Client, manifest: &Manifest) -> anyhow::Resul
     }
 }
 
-const fn is_about_the_manifest(code: u16) -> bool {
-    matches!(code, 400 | 413 | 422)
+/// A field that no schema declares is answered with 500 where an object is new, and with 422 where it is there.
+fn is_about_the_manifest(status: &Status) -> bool {
+    matches!(status.code, 400 | 413 | 422) || status.message.starts_with("failed to create typed patch object")
 }
 
 fn api(client: &Client, manifest: &Manifest) -> Api<DynamicObject> {

@@ -66,11 +66,12 @@ pub(super) fn refusal(status: &Status, secrets: &[SecretText]) -> String {
     if causes.is_empty() { shown(&status.message, secrets).to_owned() } else { causes.join("; ") }
 }
 
-/// A message, or what of it stands behind the value that it repeats.
+/// A message, or what of it stands behind the value or the object that it repeats.
 fn shown<'a>(message: &'a str, secrets: &[SecretText]) -> &'a str {
     let may_be_shown = |text: &&str| reveal(&SecretText::new(*text), secrets).is_some();
-    let behind_value = message.rsplit_once("\": ").map(|(_, rest)| rest);
-    Some(message).filter(may_be_shown).or_else(|| behind_value.filter(may_be_shown)).unwrap_or(HIDDEN)
+    let behind = |end: &str| message.rsplit_once(end).map(|(_, rest)| rest);
+    let parts = [Some(message), behind("\": "), behind("): ")];
+    parts.into_iter().flatten().find(may_be_shown).unwrap_or(HIDDEN)
 }
 
 #[cfg(test)]

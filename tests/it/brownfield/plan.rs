@@ -3,11 +3,14 @@
 use hookwright::api::connection::Connection;
 use hookwright::api::project_webhook::ProjectWebhook;
 use hookwright::api::task_notification::TaskNotification;
+use hookwright::controller::outside::reader;
+use hookwright::remote::gate::Closed;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::events::v1::Event;
-use kube::api::{ListParams, PartialObjectMeta};
-use kube::core::NamespaceResourceScope;
-use kube::{Api, Resource, ResourceExt};
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::{Api, Config, Resource, ResourceExt};
 use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, NewWebhook};
 
@@ -125,7 +128,9 @@ async fn what_the_api_server_would_refuse_is_told_in_its_own_words_but_for_value
     let bad = [
         (world.webhook_manifest("short", json!({ "projectId": "shop" })), "projectId is 24 hexadecimal digits"),
         (world.webhook_manifest("empty", json!({ "events": [] })), "spec.events"),
-        (world.webhook_manifest("typo", json!({ "evnts": ["a"] })), "unknown field \"spec.evnts\""),
+        (world.webhook_manifest("typo", json!({ "evnts": ["a"] })), ".spec.evnts: field not declared in schema"),
+        (world.webhook_manifest("builds", json!({ "evnts": ["a"] })), "unknown field \"spec.evnts\""),
+        (world.webhook_manifest("twice", json!({ "events": ["a", "a"] })), "spec.events"),
         (
             world.webhook_manifest("url", json!({ "url": "ftp://u:canary@h.example.com/canary?canary" })),
             "url is an http or https URL",
@@ -139,7 +144,7 @@ async fn what_the_api_server_would_refuse_is_told_in_its_own_words_but_for_value
                 "both",
                 json!({ "headers": [{ "name": "X-A", "value": "canary", "valeu": "canary" }] }),
             ),
-            "unknown field \"spec.headers[0].valeu\"",
+            "valeu: field not declared in schema",
         ),
         (
             world.webhook_manifest("builds", json!({ "projectId": "f".repeat(24) })),
@@ -294,4 +299,19 @@ async fn a_remote_that_repeats_secrets_is_not_repeated() {
     let said = plan(&world, &stream(&[&world.webhook_manifest("builds", spec)]), &[]).await.with_code(1);
     assert!(said.out.contains("builds: error: RemoteRejected: "), "{}", said.out);
     assert!(!(said.out + &said.err).contains("canary"));
+}
+
+#[tokio::test]
+async fn the_client_of_a_plan_lets_dry_runs_pass_and_no_write_whoever_tries() {
+    let world = World::with(|setup| setup.no_operator()).await;
+    let file = Kubeconfig::read_from(&world.operator_setup.kubeconfig).unwrap();
+    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+    let maps = Api::<ConfigMap>::namespaced(reader(config).unwrap(), &world.namespace);
+    let map: ConfigMap = serde_json::from_value(json!({ "metadata": { "name": "it" } })).unwrap();
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    assert_eq!(maps.create(&dry, &map).await.unwrap().name_any(), "it");
+    let error = maps.create(&PostParams::default(), &map).await.unwrap_err();
+    assert!(matches!(&error, kube::Error::Service(error) if error.is::<Closed>()), "{error:?}");
+    assert!(maps.delete("kube-root-ca.crt", &DeleteParams::default()).await.is_err());
+    assert!(maps.get_opt("it").await.unwrap().is_none());
 }

@@ -28,6 +28,10 @@
 //! Where there are several replicas, [`controller::leader`] says which one works. Each call to a remote asks the
 //! [`remote::gate`] for that, and each write to Kubernetes by way of [`controller::guarded`].
 //!
+//! Two commands stand beside the operator and walk through the same rooms, with a client that lets no write pass
+//! ([`controller::outside`]). `hookwright plan` foresees the next pass over an object ([`controller::foresee`]) and stops before
+//! its first write; `hookwright import` looks, and [`domain::import`] says what was seen as manifests.
+//!
 //! # The rooms
 //!
 //! - [`api`]: the custom resources, and nothing else.

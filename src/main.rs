@@ -1,5 +1,7 @@
 //! The operator's program: parse, dispatch.
 
+use std::process::ExitCode;
+
 use hookwright::cli::Cli;
 use tikv_jemallocator::Jemalloc;
 
@@ -7,7 +9,7 @@ use tikv_jemallocator::Jemalloc;
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::read();
     // One TLS provider for both clients, chosen before either is made; it can be set once, and nobody was before us.
     let _ = rustls::crypto::ring::default_provider().install_default();

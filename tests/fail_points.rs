@@ -431,6 +431,10 @@ fn every_write_is_followed_by_a_fail_point() {
         let speaks_http = path.starts_with("src/remote") || path == Path::new("src/cli/check.rs");
         let search = Search::of(&file, speaks_http);
         followed += search.followed;
+        // `hookwright plan` asks the API server what it would do, by a client whose writes fail.
+        if path == Path::new("src/cli/plan/dry_run.rs") {
+            continue;
+        }
         wrong.extend(search.found.into_iter().map(|found| format!("{}, {found}", path.display())));
     }
     assert!(wrong.is_empty(), "make each write `FailPoint::X.after(write)`:\n{}", wrong.join("\n"));

@@ -1,10 +1,17 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod completions;
 mod crds;
+mod import;
+mod outlook;
+mod plan;
+mod rules;
 mod run;
+mod talk;
 
 use std::ffi::{OsStr, OsString};
+use std::process::ExitCode;
 
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -22,6 +29,13 @@ enum Command {
     Run(Box<run::Options>),
     /// Asks an operator whether it is well, and fails if it is not.
     Check(check::Options),
+    /// Writes manifests that take over what a remote holds already, without a change there.
+    Import(Box<import::Options>),
+    /// Tells what would happen at the remotes, were manifests applied, and changes nothing. Exits with 0 if nothing would, with
+    /// 2 if something would, and with 1 on an error.
+    Plan(Box<plan::Options>),
+    /// Prints what a shell needs to complete these commands.
+    Completions(completions::Options),
     /// Prints the CustomResourceDefinitions as YAML, or writes them as one file each.
     Crds(crds::Options),
 }
@@ -33,20 +47,37 @@ impl Cli {
     pub fn read() -> Self {
         let set = |name: &OsStr| std::env::var_os(name);
         let command = Self::command().mut_subcommands(|command| command.mut_args(|arg| unless_empty(arg, &set)));
-        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        let read = command.try_get_matches().and_then(|matches| Self::from_arg_matches(&matches));
+        read.unwrap_or_else(|error| misread(&error))
     }
 
     /// Does what was asked for.
     ///
     /// # Errors
     /// What went wrong, in words for the one who called.
-    pub fn dispatch(self) -> anyhow::Result<()> {
+    pub fn dispatch(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Run(options) => run::run(*options),
-            Command::Check(options) => check::check(&options),
-            Command::Crds(options) => crds::crds(&options),
+            Command::Run(options) => run::run(*options)?,
+            Command::Check(options) => check::check(&options)?,
+            Command::Import(options) => return import::import(*options),
+            Command::Plan(options) => return plan::plan(*options),
+            Command::Completions(options) => completions::completions(&options)?,
+            Command::Crds(options) => crds::crds(&options)?,
         }
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Says what is wrong with the command line, or what was asked for of it. What clap exits with, 2, would be changes to who asks
+/// for a plan.
+fn misread(error: &clap::Error) -> ! {
+    let asks_for_plan = std::env::args_os().nth(1).is_some_and(|command| command == "plan");
+    if asks_for_plan && error.use_stderr() {
+        // Where that can't be written, nobody reads it.
+        let _ = error.print();
+        std::process::exit(1);
+    }
+    error.exit()
 }
 
 /// The flag without its variable, if that is set to nothing.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 
+use super::rules::{OnOff, Rules, namespace, object_name};
 use crate::controller::context::LeaseSettings;
 use crate::controller::operator::{self, Asked};
-use crate::domain::pattern::{DEFAULT_ENDPOINTS, UrlPattern};
 use crate::domain::schedule::parse_duration;
 use crate::ops::server::STALLED_AFTER;
 use crate::ops::telemetry::{self, LogFormat};
@@ -16,26 +16,8 @@ use crate::ops::telemetry::{self, LogFormat};
 /// Flags; each can be given by environment too. There, what is repeatable is one list with commas between.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Endpoints that connections may name: [scheme://]host[:port]; `*` is one label or any port. Repeatable, or with
-    /// commas between.
-    #[arg(long = "allowed-endpoint", value_name = "PATTERN", env = "HOOKWRIGHT_ALLOWED_ENDPOINT",
-          value_delimiter = ',', default_values_t = default_endpoints())]
-    allowed_endpoints: Vec<UrlPattern>,
-    /// Receivers that webhooks may name, in the same form; none = all. Repeatable, or with commas between.
-    #[arg(
-        long = "allowed-receiver",
-        value_name = "PATTERN",
-        env = "HOOKWRIGHT_ALLOWED_RECEIVER",
-        value_delimiter = ','
-    )]
-    allowed_receivers: Vec<UrlPattern>,
-    /// Identity of this cluster in ownership markers; the UID of namespace kube-system by default. A restored cluster
-    /// sets the old one; two live clusters never share one.
-    #[arg(long, value_name = "ID", env = "HOOKWRIGHT_CLUSTER_ID", value_parser = cluster_id)]
-    cluster_id: Option<String>,
-    /// Whether created webhooks carry the ownership marker. `off` affects new webhooks only.
-    #[arg(long, value_enum, default_value_t = OnOff::On, env = "HOOKWRIGHT_OWNERSHIP_MARKER")]
-    ownership_marker: OnOff,
+    #[command(flatten)]
+    rules: Rules,
     /// How long a creation without a clear answer may still take effect; by default the longest of the connection's
     /// timeout, the lease (with --leader-elect) and 30s.
     #[arg(long, value_name = "DURATION", env = "HOOKWRIGHT_SETTLE_TIME", value_parser = at_least_a_second)]
@@ -83,20 +65,6 @@ pub struct Options {
 /// Longest lease: nobody works for so long after a leader was lost.
 const MAX_LEASE: Duration = Duration::from_mins(10);
 
-/// A switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum OnOff {
-    /// On.
-    On,
-    /// Off.
-    Off,
-}
-
-fn default_endpoints() -> Vec<UrlPattern> {
-    // Each is held to parse by a test below.
-    DEFAULT_ENDPOINTS.iter().filter_map(|pattern| pattern.parse().ok()).collect()
-}
-
 pub(super) fn at_least_a_second(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text).ok_or("not a duration; write for example 30s, 10m or 1h30m")?;
     if duration < Duration::from_secs(1) { Err("at least 1s is needed".into()) } else { Ok(duration) }
@@ -105,39 +73,6 @@ pub(super) fn at_least_a_second(text: &str) -> Result<Duration, String> {
 fn lease_duration(text: &str) -> Result<Duration, String> {
     let duration = at_least_a_second(text)?;
     if duration > MAX_LEASE { Err("at most 10m is possible".into()) } else { Ok(duration) }
-}
-
-/// A DNS subdomain (RFC 1123), as names of most objects are.
-fn object_name(text: &str) -> Result<String, String> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    let edges = [text.chars().next(), text.chars().last()];
-    let good_edges = edges.iter().flatten().all(char::is_ascii_alphanumeric);
-    if (1..=253).contains(&text.len()) && text.chars().all(allowed) && good_edges {
-        Ok(text.to_owned())
-    } else {
-        Err("1 to 253 lower-case letters, digits, dashes and dots are possible, with a letter or digit at both ends"
-            .into())
-    }
-}
-
-fn cluster_id(text: &str) -> Result<String, String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if (1..=253).contains(&text.len()) && text.chars().all(allowed) {
-        Ok(text.to_owned())
-    } else {
-        Err("1 to 253 letters, digits, dots, dashes and underscores are possible".into())
-    }
-}
-
-/// A namespace's name: an RFC 1123 label.
-fn namespace(text: &str) -> Result<String, String> {
-    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let ends = |text: &str| text.starts_with(word) && text.ends_with(word);
-    if (1..=63).contains(&text.len()) && ends(text) && text.chars().all(|c| word(c) || c == '-') {
-        return Ok(text.to_owned());
-    }
-    let more = if text.is_empty() { "; in a list, leave no item empty" } else { "" };
-    Err(format!("a namespace is 1 to 63 lower-case letters and digits, with - between them, for example team-a{more}"))
 }
 
 /// Each once, in the order given: two watches of one namespace would make each pass twice.
@@ -152,11 +87,12 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     // Reads FAILPOINTS, in tests only; they are set until this is dropped.
     let _fail_points = fail::has_failpoints().then(fail::FailScenario::setup);
     let lease = LeaseSettings { name: options.lease_name, duration: options.lease_duration };
+    let Rules { allowed_endpoints, allowed_receivers, cluster_id, ownership_marker } = options.rules;
     let asked = Asked {
-        endpoints: options.allowed_endpoints,
-        receivers: options.allowed_receivers,
-        cluster: options.cluster_id,
-        marking: options.ownership_marker == OnOff::On,
+        endpoints: allowed_endpoints,
+        receivers: allowed_receivers,
+        cluster: cluster_id,
+        marking: ownership_marker == OnOff::On,
         settle: options.settle_time,
         lease: options.leader_elect.then_some(lease),
         watch_namespaces: distinct(options.watch_namespaces),
@@ -184,12 +120,6 @@ mod tests {
     struct Flags {
         #[command(flatten)]
         options: Options,
-    }
-
-    #[test]
-    fn every_default_endpoint_is_a_pattern() {
-        assert_eq!(default_endpoints().len(), DEFAULT_ENDPOINTS.len());
-        assert_eq!(Flags::try_parse_from(["run"]).unwrap().options.allowed_endpoints, default_endpoints());
     }
 
     #[test]

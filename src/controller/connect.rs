@@ -85,6 +85,14 @@ fn unusable_client(spec: &ConnectionSpec, error: SetupError) -> Refusal {
     }
 }
 
+/// The endpoint of a connection, if it may be called.
+#[must_use]
+pub fn allowed_endpoint_of(context: &Context, spec: &ConnectionSpec) -> Option<Url> {
+    let of_app_maker = spec.app_maker.as_ref().map(|app_maker| &app_maker.endpoint);
+    let endpoint = of_app_maker.or(spec.code_arts.as_ref().map(|code_arts| &code_arts.endpoint))?;
+    allowed_endpoint(context, "its endpoint", endpoint).ok()
+}
+
 /// An endpoint, written in one way: claims count per endpoint, and with a slash at its end it is the same place. `field` is
 /// where it stands.
 fn allowed_endpoint(context: &Context, field: &str, endpoint: &str) -> Result<Url, Refusal> {

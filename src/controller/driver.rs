@@ -121,21 +121,8 @@ impl<K: Kind> Driver<K> {
         let _under_way = self.context.health.pass_started(format!("{} {key}", K::KIND.as_str()));
         let Record { memory, failures, version: _, reason, due, unfinished } = *record;
         let Unfinished { wrote, noted } = unfinished.unwrap_or(Unfinished { wrote: false, noted: vec![] });
-        let mut pass: Pass<'_, K> = Pass {
-            context: &self.context,
-            object: &object,
-            key,
-            status: K::status(&object).cloned().unwrap_or_default(),
-            memory,
-            version: object.resource_version(),
-            held: false,
-            wrote,
-            noted,
-            again: None,
-            failed: false,
-            failures,
-            released: false,
-        };
+        let mut pass: Pass<'_, K> =
+            Pass { memory, wrote, noted, failures, ..Pass::first(&self.context, object.as_ref()) };
         let ended = run(&mut pass).await;
         let gathers = matches!(ended, Err(Halt::Gathering(_)));
         let (after, result) = judge(&mut pass, reason, ended);

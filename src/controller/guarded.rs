@@ -12,13 +12,19 @@ use tower::{BoxError, Service};
 
 use crate::remote::gate::Gate;
 
-/// The client. Its writes fail with [`Closed`](crate::remote::gate::Closed) where the gate is; reads always pass.
+/// The client. Its writes fail with [`Closed`](crate::remote::gate::Closed) where the gate is; reads and dry
+/// runs always pass.
 ///
 /// # Errors
 /// The configuration can't be used.
 pub fn guarded(config: Config, gate: Arc<dyn Gate>) -> Result<Client, kube::Error> {
     let layer = tower::layer::layer_fn(move |inner| Guarded { inner, gate: Arc::clone(&gate) });
     Ok(ClientBuilder::try_from(config)?.with_layer(&layer).build())
+}
+
+/// Whether the API server is asked only what it would do.
+fn is_dry_run<B>(request: &Request<B>) -> bool {
+    request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "dryRun=All"))
 }
 
 struct Guarded<S> {
@@ -41,7 +47,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if request.method() == Method::GET {
+        if request.method() == Method::GET || is_dry_run(&request) {
             return self.inner.call(request).boxed();
         }
         match self.gate.may_call() {

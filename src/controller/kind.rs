@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::Resource;
 use kube::core::NamespaceResourceScope;
+use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::context::Context;
-use super::index::{ConnectionKey, User};
+use super::index::{ConnectionKey, User, object_key};
 use super::refuse::Halt;
 use crate::domain::ids::ObjectKey;
 use crate::domain::refusal::Refusal;
@@ -99,6 +99,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
         observed: &Self::Observed,
         write: Self::Write,
     ) -> impl Future<Output = Result<(), Halt>> + Send;
+    /// Pure: goes on as if the write had been made and seen; `false` if only the remote can tell what comes after it. For
+    /// who foresees a pass ([`super::foresee`]).
+    fn pretend(pass: &mut Pass<'_, Self>, write: &Self::Write) -> bool;
     /// IO: what has to be on the object before status may say how the pass ended.
     fn hold(pass: &mut Pass<'_, Self>, outcome: &Self::Outcome) -> impl Future<Output = Result<(), Halt>> + Send;
     /// Pure: the status after the pass.
@@ -141,4 +144,26 @@ pub struct Pass<'a, K: Kind> {
     pub failures: u32,
     /// The object needs nothing more: its finalizer is gone.
     pub released: bool,
+}
+
+impl<'a, K: Kind> Pass<'a, K> {
+    /// The first pass of a process over an object, before its first step.
+    #[must_use]
+    pub fn first(context: &'a Arc<Context>, object: &'a K::Object) -> Self {
+        Self {
+            context,
+            object,
+            key: object_key(object),
+            status: K::status(object).cloned().unwrap_or_default(),
+            memory: K::Memory::default(),
+            version: object.resource_version(),
+            held: false,
+            wrote: false,
+            noted: vec![],
+            again: None,
+            failed: false,
+            failures: 0,
+            released: false,
+        }
+    }
 }

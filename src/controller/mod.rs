@@ -1,6 +1,7 @@
 //! Kubernetes: what triggers passes, what they read and write there, and the order of their steps.
 
 pub mod clock;
+pub mod cluster;
 pub mod connect;
 pub mod connection;
 pub mod connections;
@@ -9,6 +10,7 @@ pub mod credentials;
 pub mod driver;
 pub mod events;
 pub mod fail_point;
+pub mod foresee;
 pub mod gathering;
 pub mod guarded;
 pub mod index;
@@ -17,6 +19,7 @@ pub mod lanes;
 pub mod leader;
 pub mod namespaces;
 pub mod operator;
+pub mod outside;
 pub mod project_webhook;
 pub mod publish;
 pub mod reference;

@@ -16,8 +16,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::api::{ListParams, PostParams};
 use kube::core::{NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::events::{EventType, Reporter};
-use kube::{Api, Client, Config, CustomResourceExt, Resource, ResourceExt};
-use reqwest::header::{HeaderValue, USER_AGENT};
+use kube::{Api, Client, Config, CustomResourceExt, Resource};
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -25,6 +24,7 @@ use tokio::sync::watch;
 use self::lead::lead;
 use self::start::{Notifications, Webhooks, start_connections, start_objects};
 use super::clock::Clock;
+use super::cluster::{config, identity};
 use super::connections::Connections;
 use super::context::{Context, LeaseSettings, Settings, Triggers};
 use super::events::Events;
@@ -44,7 +44,6 @@ use super::wiring::{Watch, follow_sources, listed, lists, slim, slim_notificatio
 use crate::api::connection::{ClusterConnection, Connection};
 use crate::api::project_webhook::{ConnectionKind, ProjectWebhook};
 use crate::api::task_notification::TaskNotification;
-use crate::domain::marker::ClusterId;
 use crate::domain::pattern::UrlPattern;
 use crate::ops::metrics::Metrics;
 use crate::ops::server::{Health, Server};
@@ -151,30 +150,14 @@ async fn work(
     lead(config, client, settings, health, metrics, stop).await
 }
 
-/// The client says who it is: else what the operator writes is `unknown`'s in managedFields and nobody's in an audit log.
-async fn config() -> anyhow::Result<Config> {
-    let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
-    let name = HeaderValue::from_static(concat!("hookwright/", env!("CARGO_PKG_VERSION")));
-    config.headers.push((USER_AGENT, name));
-    Ok(config)
-}
-
 async fn settings(client: &Client, asked: Asked) -> anyhow::Result<Settings> {
+    let cluster = identity(client, asked.cluster).await?;
     let namespaces = Api::<Namespace>::all(client.clone());
-    let cluster = match asked.cluster {
-        Some(id) => id,
-        None => {
-            let system =
-                namespaces.get_metadata("kube-system").await.map_err(|error| anyhow::anyhow!(kubernetes(&error)));
-            let system = system.context("the UID of namespace kube-system can't be read; set --cluster-id")?;
-            system.uid().context("namespace kube-system has no UID; set --cluster-id")?
-        }
-    };
     let namespace = own_namespace(asked.namespace, std::fs::read_to_string(POD_NAMESPACE).ok());
     ensure_namespace(&namespaces, &namespace).await?;
-    tracing::info!(cluster, namespace, "version {}", env!("CARGO_PKG_VERSION"));
+    tracing::info!(cluster = cluster.0, namespace, "version {}", env!("CARGO_PKG_VERSION"));
     Ok(Settings {
-        cluster: ClusterId(cluster),
+        cluster,
         marking: asked.marking,
         settle: asked.settle,
         lease: asked.lease,

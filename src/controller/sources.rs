@@ -62,6 +62,24 @@ impl Source {
     }
 }
 
+impl From<Secret> for Source {
+    fn from(secret: Secret) -> Self {
+        let version = secret.resource_version().unwrap_or_default();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok().map(SecretText::new);
+        let values = secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, text(value.0))).collect();
+        Self { version, values }
+    }
+}
+
+impl From<ConfigMap> for Source {
+    fn from(map: ConfigMap) -> Self {
+        let version = map.resource_version().unwrap_or_default();
+        let text = |value: String| Some(SecretText::new(value));
+        let values = map.data.unwrap_or_default().into_iter().map(|(key, value)| (key, text(value))).collect();
+        Self { version, values }
+    }
+}
+
 /// The reader.
 pub struct Sources {
     client: Client,
@@ -121,28 +139,24 @@ impl Sources {
     }
 
     async fn fetch(&self, key: &SourceKey) -> Result<Option<Source>, kube::Error> {
-        match key.kind {
+        let namespace = &key.namespace;
+        Ok(match key.kind {
             SourceKind::Secret => {
-                let api = Api::<Secret>::namespaced(self.client.clone(), &key.namespace);
-                let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok().map(SecretText::new);
-                Ok(api.get_opt(&key.name).await?.map(|secret| Source {
-                    version: secret.resource_version().unwrap_or_default(),
-                    values: secret.data.unwrap_or_default().into_iter().map(|(key, v)| (key, text(v.0))).collect(),
-                }))
+                let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
+                api.get_opt(&key.name).await?.map(Source::from)
             }
             SourceKind::ConfigMap => {
-                let api = Api::<ConfigMap>::namespaced(self.client.clone(), &key.namespace);
-                Ok(api.get_opt(&key.name).await?.map(|map| Source {
-                    version: map.resource_version().unwrap_or_default(),
-                    values: map
-                        .data
-                        .unwrap_or_default()
-                        .into_iter()
-                        .map(|(k, v)| (k, Some(SecretText::new(v))))
-                        .collect(),
-                }))
+                let api = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
+                api.get_opt(&key.name).await?.map(Source::from)
             }
-        }
+        })
+    }
+
+    /// From now on this is what is there, whatever the API server has. If that is the same, it has the same version.
+    pub async fn give(&self, key: SourceKey, source: Source) {
+        let there = self.fetch(&key).await.ok().flatten().filter(|there| there.values == source.values);
+        let changed = Source { version: String::new(), ..source };
+        lock(&self.cache).insert(key, Arc::new(there.unwrap_or(changed)));
     }
 
     /// Takes note that the watch saw this version of a source (`None`: it is gone), and tells who uses it. The initial

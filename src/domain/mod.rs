@@ -10,6 +10,7 @@ pub mod desired;
 pub(crate) mod fixture;
 pub mod identify;
 pub mod ids;
+pub mod import;
 pub mod intent;
 pub mod marker;
 pub mod memory;

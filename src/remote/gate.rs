@@ -32,6 +32,16 @@ impl Gate for Open {
     }
 }
 
+/// The gate of a process that only looks: nothing that asks passes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shut;
+
+impl Gate for Shut {
+    fn may_call(&self) -> Result<Option<Deadline>, Closed> {
+        Err(Closed)
+    }
+}
+
 /// When calls have to have ended. It moves on whenever the lease is renewed, so that a call may take longer than one lease,
 /// and yet ends before the lease would.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@
 mod pages;
 mod support;
 
+mod brownfield;
 mod canary;
 mod claims;
 mod connections;

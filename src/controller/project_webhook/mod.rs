@@ -224,6 +224,16 @@ impl Kind for ProjectWebhookKind {
         apply::apply(pass, resolved, desired, observed, write).await
     }
 
+    /// A second webhook goes, and what is planned for the first one follows. After the others, the remote has the word.
+    fn pretend(pass: &mut Pass<'_, Self>, write: &Write) -> bool {
+        let Write::RemoveDuplicate { id, keep, record } = write else { return false };
+        pass.memory.done.deleted.insert(*id);
+        if let Some(ownership) = record {
+            (pass.status.webhook_id, pass.status.ownership) = (Some(keep.to_string()), Some(*ownership));
+        }
+        true
+    }
+
     /// Before status records Created or Adopted, the finalizer is there.
     async fn hold(pass: &mut Pass<'_, Self>, outcome: &Outcome) -> Result<(), Halt> {
         let owns = matches!(outcome.finding, Finding::Present { ownership, .. } if ownership != Ownership::Observed);

@@ -187,6 +187,10 @@ impl Kind for TaskNotificationKind {
         match never {}
     }
 
+    fn pretend(_: &mut Pass<'_, Self>, never: &Infallible) -> bool {
+        match *never {}
+    }
+
     async fn hold(_: &mut Pass<'_, Self>, _: &Outcome) -> Result<(), Halt> {
         Ok(())
     }

@@ -135,7 +135,7 @@ impl<K: Kind> Driver<K> {
         // Without its slot the object went while the pass was under way.
         let gone = records.remove(&uid).is_none();
         if released || gone {
-            self.timetable.replace(&key, due, None);
+            self.timetable.put(&key, due, None);
             self.context.metrics.object_reason(K::KIND, after, None);
             K::forget(&self.context, &key);
             if !gone {
@@ -154,7 +154,7 @@ impl<K: Kind> Driver<K> {
         let unfinished = gathers.then_some(Unfinished { wrote, noted });
         let (soon, later) = (again.filter(|wait| *wait < LONG), again.filter(|wait| *wait >= LONG));
         let next = later.map(|wait| self.context.clock.now().after(wait));
-        self.timetable.replace(&key, due, next);
+        self.timetable.put(&key, due, next);
         let record = Record { memory, failures, version, reason: after, due: next, unfinished };
         records.insert(uid, Some(Box::new(record)));
         soon.map_or_else(Action::await_change, Action::requeue)
@@ -173,7 +173,7 @@ impl<K: Kind> Driver<K> {
         let key = object_key(object);
         if let Some(record) = object.uid().and_then(|uid| lock(&self.records).remove(&uid)).flatten() {
             self.context.metrics.object_reason(K::KIND, record.reason, None);
-            self.timetable.replace(&key, record.due, None);
+            self.timetable.put(&key, record.due, None);
         }
         K::forget(&self.context, &key);
         if let Some(next) = self.lanes.gone(&K::connection(object), &key) {

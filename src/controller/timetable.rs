@@ -20,7 +20,7 @@ pub struct Timetable {
 
 impl Timetable {
     /// Takes an object's entry for `before` out, and enters it for `after`.
-    pub fn replace(&self, key: &ObjectKey, before: Option<Moment>, after: Option<Moment>) {
+    pub fn put(&self, key: &ObjectKey, before: Option<Moment>, after: Option<Moment>) {
         let mut entries = lock(&self.entries);
         if let Some(before) = before {
             entries.remove(&(before, key.clone()));
@@ -80,12 +80,12 @@ mod tests {
     #[test]
     fn each_is_taken_once_when_its_time_has_come_and_not_at_one_that_was_replaced() {
         let table = Timetable::default();
-        table.replace(&key("a"), None, Some(at(10)));
-        table.replace(&key("b"), None, Some(at(20)));
-        table.replace(&key("c"), None, Some(at(5)));
+        table.put(&key("a"), None, Some(at(10)));
+        table.put(&key("b"), None, Some(at(20)));
+        table.put(&key("c"), None, Some(at(5)));
         assert_eq!(table.first(), Some(at(5)));
-        table.replace(&key("c"), Some(at(5)), None);
-        table.replace(&key("a"), Some(at(10)), Some(at(30)));
+        table.put(&key("c"), Some(at(5)), None);
+        table.put(&key("a"), Some(at(10)), Some(at(30)));
         assert_eq!(table.take_until(at(19)), []);
         assert_eq!(table.take_until(at(30)), [key("b"), key("a")]);
         assert_eq!((table.take_until(at(99)), table.first()), (vec![], None));
@@ -96,12 +96,12 @@ mod tests {
         let (table, clock) = (Timetable::default(), Clock::start());
         let (sender, mut called) = tokio::sync::mpsc::unbounded_channel();
         let soon = |millis| clock.now().after(Duration::from_millis(millis));
-        table.replace(&key("late"), None, Some(soon(3_600_000)));
+        table.put(&key("late"), None, Some(soon(3_600_000)));
         let calls = table.call(clock, |key| drop(sender.send(key)));
         let test = async {
-            table.replace(&key("soon"), None, Some(soon(1)));
+            table.put(&key("soon"), None, Some(soon(1)));
             assert_eq!(called.recv().await, Some(key("soon")));
-            table.replace(&key("now"), None, Some(soon(0)));
+            table.put(&key("now"), None, Some(soon(0)));
             assert_eq!(called.recv().await, Some(key("now")));
         };
         tokio::select! { () = calls => {}, () = test => {} }

@@ -153,7 +153,7 @@ fn nor_is_one_that_repeats_what_the_remote_holds_or_may_hold() {
         ..seen()
     };
     let actual = |row: &Channel, field: &str| {
-        let found = compare(&[wanted()], &[row.clone()], &secrets()).differences;
+        let found = compare(&[wanted()], std::slice::from_ref(row), &secrets()).differences;
         found.into_iter().find(|difference| difference.field.ends_with(field)).map(|difference| difference.actual)
     };
     assert_eq!(actual(&theirs, "Filter").as_deref(), Some("\"(differs)\""));

@@ -1,5 +1,6 @@
 //! Why a pass can't go on, as it is told on the object.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::secret::SecretText;
@@ -78,12 +79,19 @@ pub fn is_plain(text: &str) -> bool {
     })
 }
 
-/// Whether a code has the vendor's form: capital letters, a dot and digits (facts: CC.00000003, APIG.0301).
+/// Whether a code has the vendor's form: capital letters, a number, and sometimes the status (facts: APIG.0301; seed
+/// check-task-webhook-info: CC.00000003, CC.xxxxxxxx.400).
 #[must_use]
 pub fn is_vendors_code(code: &str) -> bool {
-    let Some((service, number)) = code.split_once('.') else { return false };
-    let (letters, digits) = ((2..=6).contains(&service.len()), (4..=8).contains(&number.len()));
-    letters && digits && service.bytes().all(|b| b.is_ascii_uppercase()) && number.bytes().all(|b| b.is_ascii_digit())
+    let is_number = |text: &str, lengths: RangeInclusive<usize>| {
+        lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+    };
+    let mut parts = code.split('.');
+    let service = parts.next().unwrap_or_default();
+    let number = parts.next().is_some_and(|number| is_number(number, 4..=8));
+    let status = parts.next().is_none_or(|status| is_number(status, 3..=3));
+    let is_service = (2..=6).contains(&service.len()) && service.bytes().all(|b| b.is_ascii_uppercase());
+    is_service && number && status && parts.next().is_none()
 }
 
 /// Whether a word is in a text without a letter or digit that would make it part of a longer one.
@@ -150,8 +158,20 @@ mod tests {
 
     #[test]
     fn a_vendors_code_has_its_form() {
-        assert!(is_vendors_code("CC.00000003") && is_vendors_code("APIG.0301"));
-        for other in ["UnauthorizedError", "hunter2.1234", "CC.", ".0301", "CC.03x1", "CC.000000031", "401"] {
+        for code in ["CC.00000003", "APIG.0301", "CC.00000000.400"] {
+            assert!(is_vendors_code(code), "{code}");
+        }
+        for other in [
+            "UnauthorizedError",
+            "hunter2.1234",
+            "CC.",
+            ".0301",
+            "CC.03x1",
+            "CC.000000031",
+            "CC.00000000.40x",
+            "CC.00000000.400.1",
+            "401",
+        ] {
             assert!(!is_vendors_code(other), "{other}");
         }
     }

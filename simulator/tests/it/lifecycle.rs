@@ -1,6 +1,7 @@
 //! Start, TLS, stop.
 
 use std::io;
+use std::net::SocketAddr;
 
 use simulator::{Options, ProjectRef, Simulator};
 use tokio::io::AsyncReadExt;
@@ -63,9 +64,11 @@ async fn a_port_that_is_taken_is_an_error() {
 
 #[tokio::test]
 async fn stopping_closes_every_port_and_every_connection() {
-    let bench = bench().await;
+    // An address that no other test uses: on the usual one somebody else may get the port as soon as it is free.
+    let own = SocketAddr::from(([127, 77, 0, 1], 0));
+    let options = Options { http: own, https: own, admin: own, ..Options::default() };
+    let simulator = Simulator::start(options).await.unwrap();
     let address = |url: String| url.split_once("://").unwrap().1.to_owned();
-    let simulator = bench.simulator;
     let addresses = [simulator.http_url(), simulator.https_url(), simulator.admin_url()].map(address);
     let mut open = TcpStream::connect(&addresses[0]).await.unwrap();
     simulator.stop().await;

@@ -28,7 +28,7 @@ use crate::domain::time::Moment;
 use crate::ops::metrics::PassResult;
 
 /// Looks and writes of one pass. A pass that needs more is going in circles, and is tried again later.
-const MAX_STEPS: usize = 16;
+pub(super) const MAX_STEPS: usize = 16;
 
 /// How soon a pass comes back that met a cache which lags behind its own last write.
 const CACHE_LAG: Duration = Duration::from_millis(50);

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::context::Context;
+use super::driver::MAX_STEPS;
 use super::kind::{Kind, Pass, Step};
 use super::refuse::Halt;
-
-/// Looks and writes of one pass, as in the driver.
-const MAX_STEPS: usize = 16;
 
 /// How the next pass would go.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! When objects at rest are to be looked at again. kube's scheduler would hold 1.2 KiB for each of them all the time, a
-//! fifth of the process; here it is a tenth of that.
+//! When objects at rest are to be looked at again. kube's scheduler holds the name of each twice beside its timer; without that
+//! 10,000 at rest take 2 MiB less (docs/performance.md).
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

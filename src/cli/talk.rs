@@ -1,16 +1,19 @@
 //! What a command says beside its result: lines on standard error, and how far long work has come, where a person looks on.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write, stderr};
 use std::time::{Duration, Instant};
 
 /// Work that is over sooner needs no word.
 const LONG: Duration = Duration::from_secs(1);
 
+/// Back to the line's begin, and erase it (ECMA-48, EL).
+const ERASE: &str = "\r\x1b[K";
+
 /// The voice of one command.
 pub struct Talk {
-    begun: Instant,
-    /// Whether somebody looks on. In a log, progress would only be noise.
-    watched: bool,
+    out: Box<dyn Write>,
+    /// From when on progress is shown. `None` if nobody looks on: in a log it would only be noise.
+    shows_from: Option<Instant>,
     /// Whether the last line is one of progress, to be written over.
     shown: bool,
 }
@@ -19,31 +22,78 @@ impl Talk {
     /// Begins.
     #[must_use]
     pub fn begin() -> Self {
-        Self { begun: Instant::now(), watched: std::io::stderr().is_terminal(), shown: false }
+        let shows_from = stderr().is_terminal().then(|| Instant::now() + LONG);
+        Self { out: Box::new(stderr()), shows_from, shown: false }
     }
 
     /// A line that stays. What can't be said is no reason to stop.
     pub fn say(&mut self, line: &str) {
         let erase = if std::mem::take(&mut self.shown) { ERASE } else { "" };
-        let _ = writeln!(std::io::stderr().lock(), "{erase}{line}");
+        let _ = writeln!(self.out, "{erase}{line}");
     }
 
     /// How far the work has come.
     pub fn progress(&mut self, line: &str) {
-        if self.watched && self.begun.elapsed() >= LONG {
+        if self.shows_from.is_some_and(|from| Instant::now() >= from) {
             self.shown = true;
-            let mut out = std::io::stderr().lock();
-            let _ = write!(out, "{ERASE}{line}").and_then(|()| out.flush());
+            let _ = write!(self.out, "{ERASE}{line}").and_then(|()| self.out.flush());
         }
     }
 
     /// The work is over.
     pub fn end(&mut self) {
         if std::mem::take(&mut self.shown) {
-            let _ = write!(std::io::stderr().lock(), "{ERASE}");
+            let _ = write!(self.out, "{ERASE}").and_then(|()| self.out.flush());
         }
     }
 }
 
-/// Back to the line's begin, and erase it (ECMA-48, EL).
-const ERASE: &str = "\r\x1b[K";
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Heard(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Heard {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is heard of one line of progress, then one that stays, and one more of progress.
+    fn heard(shows_from: Option<Instant>) -> String {
+        let heard = Heard::default();
+        let mut talk = Talk { out: Box::new(heard.clone()), shows_from, shown: false };
+        talk.progress("planned 1 of 2");
+        talk.say("left out: this one");
+        talk.say("left out: that one");
+        talk.progress("planned 2 of 2");
+        talk.end();
+        talk.end();
+        String::from_utf8(heard.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn progress_is_one_line_that_is_written_over_and_gone_in_the_end() {
+        let said = heard(Some(Instant::now()));
+        assert_eq!(
+            said,
+            "\r\x1b[Kplanned 1 of 2\r\x1b[Kleft out: this one\nleft out: that one\n\r\x1b[Kplanned 2 of 2\r\x1b[K"
+        );
+    }
+
+    #[test]
+    fn nothing_but_the_lines_that_stay_is_said_of_short_work_and_where_nobody_looks_on() {
+        for shows_from in [None, Some(Instant::now() + Duration::from_secs(3600))] {
+            assert_eq!(heard(shows_from), "left out: this one\nleft out: that one\n");
+        }
+    }
+}

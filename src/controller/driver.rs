@@ -36,9 +36,6 @@ const CACHE_LAG: Duration = Duration::from_millis(50);
 /// How soon an object asks by itself whether it has a place by now: its turn is lost if the one before it changes lanes.
 const TURN: Duration = Duration::from_secs(30);
 
-/// From how long a wait on the timetable holds it.
-const LONG: Duration = Duration::from_secs(10);
-
 /// What the driver remembers of an object.
 struct Record<M> {
     memory: M,
@@ -58,6 +55,15 @@ type Slot<M> = Option<Box<Record<M>>>;
 struct Unfinished {
     wrote: bool,
     noted: Vec<String>,
+}
+
+/// What a pass leaves beside itself.
+struct After {
+    /// The reason that status gives now.
+    reason: Option<Reason>,
+    /// Where the object was on the timetable before.
+    due: Option<Moment>,
+    gathers: bool,
 }
 
 /// Memories of all objects of a kind, by UID: an object that is deleted and created again is another one.
@@ -94,7 +100,8 @@ impl<K: Kind> Driver<K> {
         let goes_on =
             lock(&self.records).get(&uid).is_some_and(|slot| slot.as_ref().is_some_and(|r| r.unfinished.is_some()));
         if !self.lanes.enter(&connection, &object_key(object.as_ref()), goes_on) {
-            return Action::requeue(TURN);
+            self.call_later(&object, TURN);
+            return Action::await_change();
         }
         let action = self.pass(object).await;
         if let Some(next) = self.lanes.leave(&connection) {
@@ -130,13 +137,19 @@ impl<K: Kind> Driver<K> {
             self.context.metrics.passed(K::KIND, result, started.elapsed());
         }
         self.context.metrics.object_reason(K::KIND, reason, after);
-        let Pass { key, memory, version, released, again, failed, wrote, noted, .. } = pass;
+        self.end(uid, pass, After { reason: after, due, gathers });
+        Action::await_change()
+    }
+
+    /// Remembers what the next pass needs, and when it is due; nothing of an object that is gone.
+    fn end(&self, uid: String, pass: Pass<'_, K>, After { reason, due, gathers }: After) {
+        let Pass { key, memory, version, released, again, failed, failures, wrote, noted, .. } = pass;
         let mut records = lock(&self.records);
         // Without its slot the object went while the pass was under way.
         let gone = records.remove(&uid).is_none();
         if released || gone {
             self.timetable.put(&key, due, None);
-            self.context.metrics.object_reason(K::KIND, after, None);
+            self.context.metrics.object_reason(K::KIND, reason, None);
             K::forget(&self.context, &key);
             if !gone {
                 // As long as the cache still shows the finalizer, a pass would look at the remote once more.
@@ -144,7 +157,7 @@ impl<K: Kind> Driver<K> {
                 let record = Record { memory, failures: 0, version, reason: None, due: None, unfinished: None };
                 records.insert(uid, Some(Box::new(record)));
             }
-            return Action::await_change();
+            return;
         }
         let failures = match (failed, gathers) {
             (true, _) => failures + 1,
@@ -152,12 +165,20 @@ impl<K: Kind> Driver<K> {
             (false, false) => 0,
         };
         let unfinished = gathers.then_some(Unfinished { wrote, noted });
-        let (soon, later) = (again.filter(|wait| *wait < LONG), again.filter(|wait| *wait >= LONG));
-        let next = later.map(|wait| self.context.clock.now().after(wait));
+        let next = again.map(|wait| self.context.clock.now().after(wait));
         self.timetable.put(&key, due, next);
-        let record = Record { memory, failures, version, reason: after, due: next, unfinished };
-        records.insert(uid, Some(Box::new(record)));
-        soon.map_or_else(Action::await_change, Action::requeue)
+        records.insert(uid, Some(Box::new(Record { memory, failures, version, reason, due: next, unfinished })));
+    }
+
+    /// Asks for a pass over an object that has none now.
+    fn call_later(&self, object: &K::Object, wait: Duration) {
+        let mut records = lock(&self.records);
+        let slot = records.entry(object.uid().unwrap_or_default()).or_insert_with(|| Some(self.first_met(object)));
+        // An empty slot is that of a pass under way, which asks for the next one itself.
+        let Some(record) = slot else { return };
+        let next = self.context.clock.now().after(wait);
+        self.timetable.put(&object_key(object), record.due, Some(next));
+        record.due = Some(next);
     }
 
     /// The record of an object that this process has not met.

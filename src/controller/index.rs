@@ -128,10 +128,13 @@ impl Entry {
     }
 }
 
-/// The undecided objects of a project, and since when the last of them is as it is.
+/// The objects of a project that use one connection.
 #[derive(Default)]
-struct Undecided {
-    objects: HashSet<ObjectKey>,
+struct Members {
+    /// How many there are.
+    count: usize,
+    /// Those on whose present spec no pass has decided yet, and since when the last of them is as it is.
+    undecided: HashSet<ObjectKey>,
     newest: Moment,
 }
 
@@ -144,7 +147,7 @@ struct Maps {
     by_marker: HashMap<Marker, ObjectKey>,
     /// Those that are creating or wishing, by project and display name.
     contested: HashMap<(ProjectId, Arc<str>), HashSet<ObjectKey>>,
-    undecided: HashMap<(ConnectionKey, ProjectId), Undecided>,
+    projects: HashMap<(ConnectionKey, ProjectId), Members>,
     conflicted: HashSet<ObjectKey>,
     endpoints: HashMap<ConnectionKey, String>,
     /// Webhooks that a pass is about to adopt: from the decision until status records it.
@@ -197,8 +200,9 @@ impl Index {
         let mut maps = self.lock();
         let Some(entry) = maps.entries.get_mut(key) else { return };
         entry.undecided = false;
-        let at = entry.project.map(|project| (entry.connection.clone(), project));
-        maps.no_more_undecided(at, key);
+        if let Some(at) = entry.project.map(|project| (entry.connection.clone(), project)) {
+            maps.no_more_undecided(&at, key);
+        }
     }
 
     /// The objects of a project on which no pass has decided yet; `None` if this one is none of them.
@@ -206,8 +210,14 @@ impl Index {
     pub fn company(&self, key: &ObjectKey) -> Option<Company> {
         let maps = self.lock();
         let entry = maps.entries.get(key).filter(|entry| entry.undecided)?;
-        let Undecided { objects, newest } = maps.undecided.get(&(entry.connection.clone(), entry.project?))?;
-        Some(Company { undecided: objects.len(), newest: *newest })
+        let Members { undecided, newest, .. } = maps.projects.get(&(entry.connection.clone(), entry.project?))?;
+        Some(Company { undecided: undecided.len(), newest: *newest })
+    }
+
+    /// How many objects of a project use this connection.
+    #[must_use]
+    pub fn members(&self, connection: &ConnectionKey, project: ProjectId) -> usize {
+        self.lock().projects.get(&(connection.clone(), project)).map_or(0, |members| members.count)
     }
 
     /// Since when an object is as it is: before it says that a webhook is not there, a LIST has to have begun after that,
@@ -297,10 +307,13 @@ impl Maps {
         if let (true, Some(project)) = (entry.creating || entry.wishing, entry.project) {
             self.contested.entry((project, entry.name.clone())).or_default().insert(key.clone());
         }
-        if let (true, Some(project)) = (entry.undecided, entry.project) {
-            let Undecided { objects, newest } = self.undecided.entry((entry.connection.clone(), project)).or_default();
-            objects.insert(key.clone());
-            *newest = (*newest).max(entry.since);
+        if let Some(project) = entry.project {
+            let members = self.projects.entry((entry.connection.clone(), project)).or_default();
+            members.count += 1;
+            if entry.undecided {
+                members.undecided.insert(key.clone());
+                members.newest = members.newest.max(entry.since);
+            }
         }
         if entry.conflicted {
             self.conflicted.insert(key.clone());
@@ -322,20 +335,26 @@ impl Maps {
         }
         if let Some(project) = entry.project {
             drop_from(&mut self.contested, &(project, entry.name.clone()), key);
-            self.no_more_undecided(Some((entry.connection.clone(), project)), key);
+            let at = (entry.connection.clone(), project);
+            self.no_more_undecided(&at, key);
+            if let Some(members) = self.projects.get_mut(&at) {
+                members.count -= 1;
+                if members.count == 0 {
+                    self.projects.remove(&at);
+                }
+            }
         }
         self.conflicted.remove(key);
         self.by_marker.remove(&entry.marker);
         Some(entry)
     }
 
-    fn no_more_undecided(&mut self, at: Option<(ConnectionKey, ProjectId)>, key: &ObjectKey) {
-        let Some(at) = at else { return };
-        if let Some(undecided) = self.undecided.get_mut(&at) {
-            undecided.objects.remove(key);
-            if undecided.objects.is_empty() {
-                self.undecided.remove(&at);
-            }
+    fn no_more_undecided(&mut self, at: &(ConnectionKey, ProjectId), key: &ObjectKey) {
+        if let Some(members) = self.projects.get_mut(at)
+            && members.undecided.remove(key)
+            && members.undecided.is_empty()
+        {
+            (members.undecided, members.newest) = Default::default();
         }
     }
 

@@ -31,3 +31,4 @@ pub mod timetable;
 pub mod users;
 pub mod verdict;
 pub mod wiring;
+pub mod workqueue;

@@ -349,7 +349,8 @@ async fn serve(
 async fn sweep(context: Arc<Context>) {
     loop {
         tokio::time::sleep(SWEPT).await;
-        context.snapshots.sweep(context.clock.now());
+        let members = |connection: &ConnectionKey, project| context.index.members(connection, project);
+        context.snapshots.sweep(context.clock.now(), members);
     }
 }
 

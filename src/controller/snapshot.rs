@@ -16,7 +16,7 @@ use super::connections::Live;
 use super::gathering::{Company, Gathering};
 use super::index::ConnectionKey;
 use super::sources::lock;
-use crate::domain::ids::{ObjectKey, ProjectPath};
+use crate::domain::ids::{ObjectKey, ProjectId, ProjectPath};
 use crate::domain::observed::Webhook;
 use crate::domain::schedule::{backoff, jittered};
 use crate::domain::time::Moment;
@@ -28,12 +28,12 @@ use crate::remote::pace::Priority;
 /// How old a LIST may be for a pass that may write: many objects applied together share one.
 pub const FRESH: Duration = Duration::from_secs(5);
 
-/// How long a LIST is kept at least, for objects of the project that have to wait for a place: a little longer than they
-/// wait before they ask again. At rest nobody needs it before the next one, and all of them are much memory.
+/// How long a LIST is kept for objects of the project that have to wait for a place: a little longer than they wait before
+/// they ask again. Once all have used it, nobody needs it before the next one, and all LISTs are much memory.
 pub const KEPT: Duration = Duration::from_secs(35);
 
-/// How often LISTs that are older are dropped.
-pub const SWEPT: Duration = Duration::from_secs(5);
+/// How often LISTs that nobody needs are dropped.
+pub const SWEPT: Duration = Duration::from_secs(1);
 
 /// How long a LIST waits for other writes of its project to end, so that it shows them too.
 const GATHER: Duration = Duration::from_millis(250);
@@ -91,6 +91,8 @@ pub struct Asker<'a> {
 #[derive(Default)]
 struct State {
     latest: Option<Arc<Snapshot>>,
+    /// How often the latest was used.
+    uses: usize,
     failed: Option<Failure>,
     failures: u32,
 }
@@ -148,12 +150,13 @@ impl Snapshots {
         lock(&self.projects).keys().filter(|(key, _)| key == connection).count()
     }
 
-    /// Drops the LISTs that nobody has needed a newer one of for long.
-    pub fn sweep(&self, now: Moment) {
-        for project in lock(&self.projects).values() {
+    /// Drops the LISTs that are used up. `members` is how many objects of a project use a connection.
+    pub fn sweep(&self, now: Moment, members: impl Fn(&ConnectionKey, ProjectId) -> usize) {
+        for ((connection, path), project) in lock(&self.projects).iter() {
             // Whoever holds the lock is about to have a new one.
             if let Ok(mut state) = project.state.try_lock() {
-                state.latest.take_if(|latest| now.since(latest.begun) > KEPT);
+                let kept = if state.uses < members(connection, path.project) { KEPT } else { FRESH };
+                state.latest.take_if(|latest| now.since(latest.begun) > kept);
             }
         }
     }
@@ -185,8 +188,9 @@ impl Project {
     ) -> Result<Arc<Snapshot>, NoList> {
         let mut state = self.state.lock().await;
         // After one that failed, an older one is no answer: it would make Ready again what nobody could look at.
-        if let Some(latest) = state.latest.as_ref().filter(|l| l.begun >= begun_after && state.failed.is_none()) {
-            return Ok(Arc::clone(latest));
+        if let Some(latest) = state.latest.clone().filter(|l| l.begun >= begun_after && state.failed.is_none()) {
+            state.uses += 1;
+            return Ok(latest);
         }
         // A new Secret or endpoint deserves a new try; anybody else would only add load.
         // What was refused for the credentials' sake stands only as long as they are.
@@ -211,7 +215,7 @@ impl Project {
         match answer {
             Ok(webhooks) => {
                 let snapshot = Arc::new(Snapshot { webhooks, begun });
-                *state = State { latest: Some(Arc::clone(&snapshot)), failed: None, failures: 0 };
+                *state = State { latest: Some(Arc::clone(&snapshot)), uses: 1, failed: None, failures: 0 };
                 Ok(snapshot)
             }
             Err(error) => {

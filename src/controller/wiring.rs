@@ -1,20 +1,17 @@
 //! What triggers passes: watches of our kinds, of the Secrets and ConfigMaps they use, and of each other.
 
 use std::collections::{HashMap, HashSet};
-use std::convert::Infallible;
 use std::fmt::Debug;
-use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
 use futures::future::{BoxFuture, join_all};
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::controller::{Action, Config, ReconcileRequest, applier};
-use kube::runtime::reflector::{ObjectRef, Store, store};
+use kube::runtime::reflector::{Store, store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -142,9 +139,9 @@ pub trait Observer<K>: Send + Sync + 'static {
     fn deleted(&self, object: &K);
 }
 
-/// Follows a watch: tells the observer of everything, and queues a pass for what changed. During a list nothing is
-/// queued until it is complete, because the store does not show it before.
-pub async fn follow<K>(watch: Watch<K>, observer: Arc<impl Observer<K>>, queue: UnboundedSender<ObjectRef<K>>)
+/// Follows a watch: tells the observer of everything, and requests a pass for what changed. During a list nothing is
+/// requested until it is complete, because the store does not show it before.
+pub async fn follow<K>(watch: Watch<K>, observer: Arc<impl Observer<K>>, requests: UnboundedSender<ObjectKey>)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {
@@ -189,16 +186,10 @@ where
         if listed.is_none() {
             for key in pending.drain(..) {
                 // The receiver is gone only when the process is stopping.
-                let _ = queue.unbounded_send(reference_to(&key));
+                let _ = requests.unbounded_send(key);
             }
         }
     }
-}
-
-/// A reference without what `from_obj` adds, uid and resourceVersion: it is kept for as long as the object.
-fn reference_to<K: Resource<DynamicType = ()>>(key: &ObjectKey) -> ObjectRef<K> {
-    let reference = ObjectRef::new(&key.name);
-    if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) }
 }
 
 /// The first lists of these watches.
@@ -215,63 +206,30 @@ pub fn listed(kinds: Vec<Vec<Ready>>) -> Listed {
     join_all(kinds.into_iter().flatten()).map(|_| ()).boxed().shared()
 }
 
-/// Runs passes for what is queued, once all is `listed` and until `stop`; passes under way are ended first.
-pub async fn run<K, F>(
-    store: Store<K>,
-    listed: Listed,
-    queue: UnboundedReceiver<ObjectRef<K>>,
-    concurrency: u16,
-    stop: impl Future<Output = ()> + Send + 'static,
-    pass: impl Fn(Arc<K>) -> F + Send + Sync + 'static,
-) where
-    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
-    F: Future<Output = Action> + Send + 'static,
-{
-    let queue = stream::once(listed).filter_map(|()| std::future::ready(None)).chain(queue);
-    let queue = queue.take_until(stop.boxed()).map(|reference| Ok::<_, Infallible>(ReconcileRequest::from(reference)));
-    applier(
-        move |object, _| pass(object).map(Ok::<_, Infallible>).boxed(),
-        |_, never, _| match *never {},
-        Arc::new(()),
-        store,
-        queue,
-        Config::default().concurrency(concurrency),
-    )
-    .for_each(|_| std::future::ready(()))
-    .await;
-}
-
-/// A queue of passes.
-#[must_use]
-pub fn queue<K: Resource<DynamicType = ()>>() -> (UnboundedSender<ObjectRef<K>>, UnboundedReceiver<ObjectRef<K>>) {
-    unbounded()
-}
-
 /// Where a request for a pass has to go: each scope has its own store and queue.
-pub struct Router<K: Resource<DynamicType = ()>> {
-    scopes: Vec<(Option<String>, UnboundedSender<ObjectRef<K>>)>,
+pub struct Router {
+    scopes: Vec<(Option<String>, UnboundedSender<ObjectKey>)>,
 }
 
-impl<K: Resource<DynamicType = ()>> Router<K> {
+impl Router {
     /// Over these scopes; `None` is all namespaces, or the cluster.
     #[must_use]
-    pub fn new(scopes: Vec<(Option<String>, UnboundedSender<ObjectRef<K>>)>) -> Self {
+    pub fn new(scopes: Vec<(Option<String>, UnboundedSender<ObjectKey>)>) -> Self {
         Self { scopes }
     }
 
-    /// Queues a pass over each object that is asked for.
+    /// Requests a pass over each object that is asked for.
     pub async fn forward(self, mut requested: UnboundedReceiver<ObjectKey>) {
         while let Some(key) = requested.next().await {
             self.send(&key);
         }
     }
 
-    /// Queues a pass over an object.
+    /// Requests a pass over an object.
     pub fn send(&self, key: &ObjectKey) {
         let mine = |scope: &Option<String>| scope.as_ref().is_none_or(|namespace| **namespace == *key.namespace);
-        let reference = reference_to(key);
-        for (_, queue) in self.scopes.iter().filter(|(scope, _)| mine(scope)) {
-            let _ = queue.unbounded_send(reference.clone());
+        for (_, requests) in self.scopes.iter().filter(|(scope, _)| mine(scope)) {
+            let _ = requests.unbounded_send(key.clone());
         }
     }
 }

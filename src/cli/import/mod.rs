@@ -236,7 +236,15 @@ impl Import {
                 talk.say(&format!("left out: {called}: TaskNotification {namespace}/{name} declares it"));
                 continue;
             }
-            let channels = check.channels(task, Priority::Urgent).await.with_context(|| called.clone())?;
+            let channels = match check.channels(task, Priority::Urgent).await {
+                Ok(channels) => channels,
+                // No other task would be shown either.
+                Err(error) if error.is_auth() => return Err(error).context(called),
+                Err(error) => {
+                    self.refuse(&called, &error, talk);
+                    continue;
+                }
+            };
             match task_notification(task, &channels, &place.connection, &mut names) {
                 Ok(Some(imported)) => {
                     self.add::<TaskNotificationSpec>("TaskNotification", place, &imported)?;

@@ -40,3 +40,18 @@ fn who_goes_to_another_connection_frees_what_he_held_for_those_who_wait() {
     assert_eq!(moved, std::slice::from_ref(&waits));
     assert_eq!(index.since(&waits), at(3), "what the remote showed before says nothing");
 }
+
+#[test]
+fn the_members_of_a_project_are_those_that_use_the_connection_now() {
+    let index = Index::new(ClusterId("c".into()));
+    let project = "64b0c0ffee00000000000001".parse().unwrap();
+    let connection = |name: &str| ConnectionKey::of(&object("any", name, "Synced").spec.connection_ref, "shop");
+    let applied = |name: &str, to: &str| index.applied(&object(name, to, "Synced"), connection(to), Moment::default());
+    let members = || ["one", "another"].map(|name| index.members(&connection(name), project));
+    ["a", "b", "b"].into_iter().for_each(|name| drop(applied(name, "one")));
+    assert_eq!(members(), [2, 0]);
+    applied("a", "another");
+    assert_eq!(members(), [1, 1]);
+    index.deleted(&object_key(&object("a", "another", "Synced")), Moment::default());
+    assert_eq!(members(), [1, 0]);
+}

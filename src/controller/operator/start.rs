@@ -16,7 +16,8 @@ use crate::controller::kind::Kind;
 use crate::controller::project_webhook::ProjectWebhookKind;
 use crate::controller::task_notification::TaskNotificationKind;
 use crate::controller::users::Used;
-use crate::controller::wiring::{Observer, Router, Watch, follow, queue, run};
+use crate::controller::wiring::{Observer, Router, Watch, follow};
+use crate::controller::workqueue::{requests, run};
 
 /// Feeds the indexes with ProjectWebhooks.
 pub(super) struct Webhooks(Arc<Driver<ProjectWebhookKind>>);
@@ -84,7 +85,7 @@ pub(super) fn start_objects<K: Kind, O>(
     concurrency: u16,
     stop: &watch::Receiver<bool>,
     running: &mut Vec<JoinHandle<()>>,
-) -> Router<K::Object>
+) -> Router
 where
     O: Observer<K::Object> + From<Arc<Driver<K>>>,
 {
@@ -94,7 +95,7 @@ where
     tokio::spawn(async move { caller.call_those_due().await });
     let (mut routes, listed) = (vec![], &context.listed);
     for (scope, watch) in scopes {
-        let (sender, receiver) = queue();
+        let (sender, receiver) = requests();
         routes.push((scope, sender.clone()));
         let store = watch.store.clone();
         tokio::spawn(follow(watch, Arc::clone(&observer), sender));
@@ -133,11 +134,11 @@ pub(super) fn start_connections<K: ConnectionObject>(
     scopes: impl Iterator<Item = (Option<String>, Watch<K>)>,
     stop: &watch::Receiver<bool>,
     running: &mut Vec<JoinHandle<()>>,
-) -> Router<K> {
+) -> Router {
     const CONCURRENCY: u16 = 8;
     let mut routes = vec![];
     for (scope, watch) in scopes {
-        let (sender, receiver) = queue();
+        let (sender, receiver) = requests();
         routes.push((scope, sender.clone()));
         let store = watch.store.clone();
         tokio::spawn(follow(watch, Arc::new(ConnectionUsers(Arc::clone(context))), sender));

@@ -77,3 +77,20 @@ fn how_late_a_look_comes_is_counted() {
         format!(r#"hookwright_resync_lag_seconds_sum{{kind="ProjectWebhook"}} {:?}"#, at(100).since(due).as_secs_f64());
     assert!(metrics.encode().lines().any(|line| line == sum), "{sum}: {}", metrics.encode());
 }
+
+#[test]
+fn a_list_is_kept_until_all_objects_of_the_project_have_used_it_but_not_for_ever() {
+    let projects = Snapshots::default();
+    let connection = ConnectionKey { kind: ConnectionKind::Connection, key: key("app-maker") };
+    let project = projects.project(&connection, path());
+    let is_kept = |uses, members, now| {
+        let latest = Some(Arc::new(Snapshot { webhooks: vec![], begun: at(100) }));
+        *project.state.try_lock().unwrap() = State { latest, uses, ..State::default() };
+        projects.sweep(at(now), |of, id| if (of, id) == (&connection, path().project) { members } else { 0 });
+        project.state.try_lock().unwrap().latest.is_some()
+    };
+    assert!(is_kept(2, 2, 104), "who is applied a moment later shares it");
+    assert!(!is_kept(2, 2, 106));
+    assert!(is_kept(1, 2, 106), "the other one has not come yet");
+    assert!(!is_kept(1, 2, 136), "and will not: it asks for a new one");
+}

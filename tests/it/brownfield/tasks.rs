@@ -80,8 +80,17 @@ async fn a_task_that_no_spec_can_say_is_refused_and_the_others_are_written() {
     let app_maker = format!("{}/app-maker", world.namespace);
     let wrong = hookwright(&world, &["import", "--connection", &app_maker, "--task", &good]).await.with_code(1);
     assert!(wrong.err.contains("needs one with codeArts"), "{}", wrong.err);
-    let missing = import(&world, &["nobody-knows-it"]).await.with_code(1);
-    assert!(missing.err.contains("nobody-knows-it"), "{}", missing.err);
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_be_read_keeps_no_other_one_from_being_written() {
+    let world = with_check().await;
+    let task = world.sim.new_task();
+    world.sim.console_set_channel(&task, NewChannel::new("wecom", URL)).unwrap();
+    let said = import(&world, &["nobody-knows-it", &task]).await.with_code(1);
+    assert_eq!(said.lines("refused: task nobody-knows-it: ").len(), 1, "{}", said.err);
+    assert_eq!(said.lines("1 written, 0 left out, 1 refused").len(), 1, "{}", said.err);
+    assert!(said.out.contains(&format!("name: task-{}", task.to_lowercase())), "{}", said.out);
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ pub async fn run(args: &Args) -> Result<()> {
     ensure!((1..=99_999).contains(&args.objects), "--objects must be between 1 and 99999");
     ensure!(args.rest_seconds >= 30, "--rest-seconds must be at least 30, or a project comes due twice");
     ensure!(args.rounds > 0 && args.concurrency > 0 && args.appliers > 0, "a number is 0");
-    println!("building (profile {PROFILE}: release without LTO) …");
+    println!("building (profile {PROFILE}) …");
     let assets = Assets::ready().await?;
     build().await?;
     let mut reports = Vec::new();

@@ -1,0 +1,212 @@
+//! Requests for passes, handed to kube's applier a few at a time. Its tables keep the room that they once took: if all
+//! objects were handed over after a start, it would stay as large as that for ever (docs/performance.md).
+//!
+//! As in client-go's workqueue, one that is asked for again before its pass begins has one pass.
+
+use std::collections::{HashSet, VecDeque};
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::{FutureExt, Stream, StreamExt, stream};
+use kube::Resource;
+use kube::runtime::controller::{Action, Config, Error, ReconcileRequest, applier};
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::Notify;
+
+use super::context::Listed;
+use super::index::object_key;
+use super::sources::lock;
+use crate::domain::ids::ObjectKey;
+
+/// Both ends of the requests for passes.
+#[must_use]
+pub fn requests() -> (UnboundedSender<ObjectKey>, UnboundedReceiver<ObjectKey>) {
+    unbounded()
+}
+
+/// Runs passes for what is requested, once all is `listed` and until `stop`; passes under way are ended first.
+pub async fn run<K, F>(
+    store: Store<K>,
+    listed: Listed,
+    requests: UnboundedReceiver<ObjectKey>,
+    concurrency: u16,
+    stop: impl Future<Output = ()> + Send + 'static,
+    pass: impl Fn(Arc<K>) -> F + Send + Sync + 'static,
+) where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+    F: Future<Output = Action> + Send + 'static,
+{
+    let queue = Arc::new(Workqueue::new(concurrency));
+    let handed = stream::once(listed).filter_map(|()| std::future::ready(None)).chain(hand_over(&queue, requests));
+    let handed = handed
+        .take_until(stop.boxed())
+        .map(|key| Ok::<_, Infallible>(ReconcileRequest::from(reference_to::<K>(&key))));
+    let started = Arc::clone(&queue);
+    applier(
+        move |object, _| {
+            // In the same step in which the applier took the object from the store: a request that is added later, and
+            // would mean a newer state, is never taken for this one.
+            started.begun(&object_key(object.as_ref()));
+            pass(object).map(Ok::<_, Infallible>).boxed()
+        },
+        |_, never, _| match *never {},
+        Arc::new(()),
+        store,
+        handed,
+        Config::default().concurrency(concurrency),
+    )
+    .for_each(|ended| {
+        // It is gone: there is no pass.
+        if let Err(Error::ObjectNotFound(reference)) = ended {
+            let namespace = reference.namespace.unwrap_or_default();
+            queue.begun(&ObjectKey { namespace: namespace.into(), name: reference.name.into() });
+        }
+        std::future::ready(())
+    })
+    .await;
+}
+
+/// A reference without what `from_obj` adds, uid and resourceVersion.
+fn reference_to<K: Resource<DynamicType = ()>>(key: &ObjectKey) -> ObjectRef<K> {
+    let reference = ObjectRef::new(&key.name);
+    if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) }
+}
+
+/// What is requested, as there is room for it; ends with the requests.
+fn hand_over(queue: &Arc<Workqueue>, requests: UnboundedReceiver<ObjectKey>) -> impl Stream<Item = ObjectKey> + use<> {
+    stream::unfold((Arc::clone(queue), requests), |(queue, mut requests)| async move {
+        loop {
+            if let Some(key) = queue.take() {
+                return Some((key, (queue, requests)));
+            }
+            tokio::select! {
+                request = requests.next() => queue.add(request?),
+                () = queue.room.notified() => {}
+            }
+        }
+    })
+}
+
+/// See the module.
+struct Workqueue {
+    /// How many may be handed over and wait for their pass.
+    places: usize,
+    state: Mutex<State>,
+    room: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Who waits, by first request.
+    order: VecDeque<ObjectKey>,
+    waiting: HashSet<ObjectKey>,
+    /// Handed over, and its pass has not begun.
+    handed: HashSet<ObjectKey>,
+}
+
+impl Workqueue {
+    fn new(places: u16) -> Self {
+        Self { places: places.into(), state: Mutex::default(), room: Notify::new() }
+    }
+
+    fn add(&self, key: ObjectKey) {
+        let State { order, waiting, handed } = &mut *lock(&self.state);
+        if !handed.contains(&key) && waiting.insert(key.clone()) {
+            order.push_back(key);
+        }
+    }
+
+    /// Hands the next one over, if there is room.
+    fn take(&self) -> Option<ObjectKey> {
+        let State { order, waiting, handed } = &mut *lock(&self.state);
+        if handed.len() >= self.places {
+            return None;
+        }
+        let key = order.pop_front()?;
+        waiting.remove(&key);
+        handed.insert(key.clone());
+        if order.is_empty() {
+            (*order, *waiting) = Default::default();
+        }
+        Some(key)
+    }
+
+    /// Its pass begins, or will never begin.
+    fn begun(&self, key: &ObjectKey) {
+        if lock(&self.state).handed.remove(key) {
+            self.room.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey { namespace: "shop".into(), name: name.into() }
+    }
+
+    fn queue_of(places: u16, names: &[&str]) -> Workqueue {
+        let queue = Workqueue::new(places);
+        names.iter().for_each(|name| queue.add(key(name)));
+        queue
+    }
+
+    #[test]
+    fn no_more_are_handed_over_than_there_is_room_for() {
+        let queue = queue_of(2, &["a", "b", "c"]);
+        assert_eq!((queue.take(), queue.take(), queue.take()), (Some(key("a")), Some(key("b")), None));
+        queue.begun(&key("b"));
+        assert_eq!((queue.take(), queue.take()), (Some(key("c")), None));
+    }
+
+    #[test]
+    fn one_that_is_asked_for_again_before_its_pass_begins_has_one_pass_and_after_that_another() {
+        let queue = queue_of(2, &["a", "a"]);
+        assert_eq!((queue.take(), queue.take()), (Some(key("a")), None));
+        queue.add(key("a"));
+        assert_eq!(queue.take(), None, "the pass that is to begin sees all");
+        queue.begun(&key("a"));
+        queue.add(key("a"));
+        assert_eq!(queue.take(), Some(key("a")));
+    }
+
+    #[test]
+    fn a_pass_that_nobody_was_handed_over_for_makes_no_room() {
+        let queue = queue_of(1, &["a", "b"]);
+        assert_eq!(queue.take(), Some(key("a")));
+        queue.begun(&key("b"));
+        assert_eq!(queue.take(), None);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_crowd_that_has_passed() {
+        let names: Vec<_> = (0..1000).map(|n| n.to_string()).collect();
+        let queue = queue_of(1, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        while let Some(key) = queue.take() {
+            queue.begun(&key);
+        }
+        let state = lock(&queue.state);
+        assert_eq!((state.order.capacity(), state.waiting.capacity()), (0, 0));
+        assert!(state.handed.capacity() < 10);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_room_is_handed_over_when_there_is_some_and_the_end_of_requests_ends_it() {
+        let (sender, receiver) = requests();
+        let queue = Arc::new(Workqueue::new(1));
+        let mut handed = Box::pin(hand_over(&queue, receiver));
+        assert!(sender.unbounded_send(key("a")).is_ok());
+        assert!(sender.unbounded_send(key("b")).is_ok());
+        assert_eq!(handed.next().await, Some(key("a")));
+        assert_eq!(handed.next().now_or_never(), None);
+        queue.begun(&key("a"));
+        assert_eq!(handed.next().await, Some(key("b")));
+        drop(sender);
+        assert_eq!(handed.next().await, None);
+    }
+}

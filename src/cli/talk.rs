@@ -1,10 +1,6 @@
-//! What a command says beside its result: lines on standard error, and how far long work has come, where a person looks on.
+//! What a command says beside its result: lines on standard error, and what it is doing, where a person looks on.
 
 use std::io::{IsTerminal as _, Write, stderr};
-use std::time::{Duration, Instant};
-
-/// Work that is over sooner needs no word.
-const LONG: Duration = Duration::from_secs(1);
 
 /// Back to the line's begin, and erase it (ECMA-48, EL).
 const ERASE: &str = "\r\x1b[K";
@@ -12,8 +8,8 @@ const ERASE: &str = "\r\x1b[K";
 /// The voice of one command.
 pub struct Talk {
     out: Box<dyn Write>,
-    /// From when on progress is shown. `None` if nobody looks on: in a log it would only be noise.
-    shows_from: Option<Instant>,
+    /// Whether somebody looks on: in a log, progress would only be noise.
+    watched: bool,
     /// Whether the last line is one of progress, to be written over.
     shown: bool,
 }
@@ -22,8 +18,7 @@ impl Talk {
     /// Begins.
     #[must_use]
     pub fn begin() -> Self {
-        let shows_from = stderr().is_terminal().then(|| Instant::now() + LONG);
-        Self { out: Box::new(stderr()), shows_from, shown: false }
+        Self { out: Box::new(stderr()), watched: stderr().is_terminal(), shown: false }
     }
 
     /// A line that stays. What can't be said is no reason to stop.
@@ -32,9 +27,9 @@ impl Talk {
         let _ = writeln!(self.out, "{erase}{line}");
     }
 
-    /// How far the work has come.
+    /// What is being done, until the next word. At once, because nobody knows how long a remote takes.
     pub fn progress(&mut self, line: &str) {
-        if self.shows_from.is_some_and(|from| Instant::now() >= from) {
+        if self.watched {
             self.shown = true;
             let _ = write!(self.out, "{ERASE}{line}").and_then(|()| self.out.flush());
         }
@@ -45,6 +40,13 @@ impl Talk {
         if std::mem::take(&mut self.shown) {
             let _ = write!(self.out, "{ERASE}").and_then(|()| self.out.flush());
         }
+    }
+}
+
+/// Also where an error ends it, which is told on the same line.
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -69,21 +71,20 @@ mod tests {
     }
 
     /// What is heard of one line of progress, then one that stays, and one more of progress.
-    fn heard(shows_from: Option<Instant>) -> String {
+    fn heard(watched: bool) -> String {
         let heard = Heard::default();
-        let mut talk = Talk { out: Box::new(heard.clone()), shows_from, shown: false };
+        let mut talk = Talk { out: Box::new(heard.clone()), watched, shown: false };
         talk.progress("planned 1 of 2");
         talk.say("left out: this one");
         talk.say("left out: that one");
         talk.progress("planned 2 of 2");
-        talk.end();
-        talk.end();
+        drop(talk);
         String::from_utf8(heard.0.lock().unwrap().clone()).unwrap()
     }
 
     #[test]
     fn progress_is_one_line_that_is_written_over_and_gone_in_the_end() {
-        let said = heard(Some(Instant::now()));
+        let said = heard(true);
         assert_eq!(
             said,
             "\r\x1b[Kplanned 1 of 2\r\x1b[Kleft out: this one\nleft out: that one\n\r\x1b[Kplanned 2 of 2\r\x1b[K"
@@ -91,9 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_the_lines_that_stay_is_said_of_short_work_and_where_nobody_looks_on() {
-        for shows_from in [None, Some(Instant::now() + Duration::from_secs(3600))] {
-            assert_eq!(heard(shows_from), "left out: this one\nleft out: that one\n");
-        }
+    fn nothing_but_the_lines_that_stay_is_said_where_nobody_looks_on() {
+        assert_eq!(heard(false), "left out: this one\nleft out: that one\n");
     }
 }

@@ -21,6 +21,7 @@ use super::refuse::Halt;
 use super::sources::lock;
 use super::timetable::Timetable;
 use crate::api::condition::{Class, Reason};
+use crate::domain::ids::ObjectKey;
 use crate::domain::refusal::{Refusal, Retry};
 use crate::domain::schedule::backoff;
 use crate::domain::status::current_reason;
@@ -112,7 +113,7 @@ impl<K: Kind> Driver<K> {
 
     /// One pass, with its bookkeeping.
     async fn pass(&self, object: Arc<K::Object>) -> Action {
-        let key = object_key(object.as_ref());
+        let key = self.key(&object);
         let uid = object.uid().unwrap_or_default();
         let held = object.finalizers().iter().any(|finalizer| finalizer == crate::api::FINALIZER);
         if object.meta().deletion_timestamp.is_some() && !held {
@@ -129,7 +130,7 @@ impl<K: Kind> Driver<K> {
         let Record { memory, failures, version: _, reason, due, unfinished } = *record;
         let Unfinished { wrote, noted } = unfinished.unwrap_or(Unfinished { wrote: false, noted: vec![] });
         let mut pass: Pass<'_, K> =
-            Pass { memory, wrote, noted, failures, ..Pass::first(&self.context, object.as_ref()) };
+            Pass { key, memory, wrote, noted, failures, ..Pass::first(&self.context, object.as_ref()) };
         let ended = run(&mut pass).await;
         let gathers = matches!(ended, Err(Halt::Gathering(_)));
         let (after, result) = judge(&mut pass, reason, ended);
@@ -177,8 +178,13 @@ impl<K: Kind> Driver<K> {
         // An empty slot is that of a pass under way, which asks for the next one itself.
         let Some(record) = slot else { return };
         let next = self.context.clock.now().after(wait);
-        self.timetable.put(&object_key(object), record.due, Some(next));
+        self.timetable.put(&self.key(object), record.due, Some(next));
         record.due = Some(next);
+    }
+
+    /// The object's key, for keeping.
+    fn key(&self, object: &K::Object) -> ObjectKey {
+        self.context.users.shared(K::user(object_key(object))).into_key()
     }
 
     /// The record of an object that this process has not met.

@@ -73,6 +73,18 @@ pub enum User {
     Connection(ConnectionKey),
 }
 
+impl User {
+    /// Namespace and name.
+    #[must_use]
+    pub fn into_key(self) -> ObjectKey {
+        match self {
+            Self::ProjectWebhook(key) | Self::TaskNotification(key) | Self::Connection(ConnectionKey { key, .. }) => {
+                key
+            }
+        }
+    }
+}
+
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -168,17 +180,22 @@ impl Index {
     }
 
     /// Takes an object's present state in. Returns the objects in conflict, for which it may now be their turn.
-    pub fn applied(&self, object: &ProjectWebhook, connection: ConnectionKey, now: Moment) -> Vec<ObjectKey> {
-        let key = object_key(object);
-        let mut entry = self.entry(&key, object, connection, now);
+    pub fn applied(
+        &self,
+        key: &ObjectKey,
+        object: &ProjectWebhook,
+        connection: ConnectionKey,
+        now: Moment,
+    ) -> Vec<ObjectKey> {
+        let mut entry = self.entry(key, object, connection, now);
         let mut maps = self.lock();
-        let before = maps.remove(&key);
+        let before = maps.remove(key);
         if let Some(before) = before.as_ref().filter(|b| b.generation == entry.generation && b.age == entry.age) {
             entry.since = before.since;
         }
         let freed = before.as_ref().filter(|before| before.frees(&entry));
-        let conflicted = freed.map(|before| maps.await_turn(before, &key, now)).unwrap_or_default();
-        maps.insert(key, entry);
+        let conflicted = freed.map(|before| maps.await_turn(before, key, now)).unwrap_or_default();
+        maps.insert(key.clone(), entry);
         conflicted
     }
 

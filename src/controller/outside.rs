@@ -167,7 +167,7 @@ pub fn context(client: Client, settings: Settings, seen: &Seen) -> Arc<Context> 
     for object in &seen.webhooks {
         let key = object_key(object);
         let connection = ConnectionKey::of(&object.spec.connection_ref, &key.namespace);
-        context.index.applied(object, connection, context.clock.now());
+        context.index.applied(&key, object, connection, context.clock.now());
         context.index.decided(&key);
     }
     Arc::new(context)

@@ -53,6 +53,12 @@ impl Users {
         Some(before)
     }
 
+    /// This user as all maps share it, if it is one: its key then takes no room of its own.
+    #[must_use]
+    pub fn shared(&self, user: User) -> User {
+        lock(&self.0).connections.get_key_value(&user).map_or(user, |(shared, _)| shared.clone())
+    }
+
     /// All users of a connection.
     #[must_use]
     pub fn of(&self, connection: &ConnectionKey) -> Vec<User> {

@@ -133,10 +133,11 @@ fn signature(object: &impl ResourceExt) -> u64 {
 
 /// What to do as objects come and go, before a pass over them is triggered.
 pub trait Observer<K>: Send + Sync + 'static {
-    /// The object is there, in this state. `changed`: since it was last seen, in what is not our own status.
-    fn applied(&self, object: &K, changed: bool);
+    /// The object is there, in this state. `changed`: since it was last seen, in what is not our own status. Whoever keeps
+    /// its key keeps this one, which is shared: a copy of its own for each would be a fifth of what an object takes.
+    fn applied(&self, key: &ObjectKey, object: &K, changed: bool);
     /// The object is gone.
-    fn deleted(&self, object: &K);
+    fn deleted(&self, key: &ObjectKey, object: &K);
 }
 
 /// Follows a watch: tells the observer of everything, and requests a pass for what changed. During a list nothing is
@@ -159,9 +160,10 @@ where
             }
             Event::InitApply(object) | Event::Apply(object) => {
                 let key = object_key(&object);
+                let key = known.get_key_value(&key).map_or(key, |(shared, _)| shared.clone());
                 let signature = signature(&object);
                 let changed = known.insert(key.clone(), signature) != Some(signature);
-                observer.applied(&object, changed);
+                observer.applied(&key, &object, changed);
                 if let Some(listed) = &mut listed {
                     listed.insert(key.clone());
                 }
@@ -174,13 +176,14 @@ where
                 first.take().map(|first| first.send(()));
                 let listed = listed.take().unwrap_or_default();
                 for (key, object) in before.drain().filter(|(key, _)| !listed.contains(key)) {
-                    observer.deleted(&object);
+                    observer.deleted(&key, &object);
                     known.remove(&key);
                 }
             }
             Event::Delete(object) => {
-                observer.deleted(&object);
-                known.remove(&object_key(&object));
+                let key = object_key(&object);
+                observer.deleted(&key, &object);
+                known.remove(&key);
             }
         }
         if listed.is_none() {

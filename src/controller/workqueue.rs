@@ -41,9 +41,8 @@ pub async fn run<K, F>(
 {
     let queue = Arc::new(Workqueue::new(concurrency));
     let handed = stream::once(listed).filter_map(|()| std::future::ready(None)).chain(hand_over(&queue, requests));
-    let handed = handed
-        .take_until(stop.boxed())
-        .map(|key| Ok::<_, Infallible>(ReconcileRequest::from(reference_to::<K>(&key))));
+    let handed =
+        handed.take_until(stop.boxed()).map(|key| Ok::<_, Infallible>(ReconcileRequest::from(reference_to::<K>(&key))));
     let started = Arc::clone(&queue);
     applier(
         move |object, _| {

@@ -169,7 +169,7 @@ pub fn receiver(text: &str, field: &str) -> Result<ReceiverUrl, InvalidValue> {
     }
     let receiver = ReceiverUrl::new(text);
     let usable =
-        |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|h| !h.is_empty());
+        |url: url::Url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|h| !h.is_empty());
     // The parser drops tabs and line breaks inside a URL; the remote would store them.
     if text.chars().any(|c| c.is_control() || c == ' ') || !receiver.url().is_some_and(usable) {
         return Err(InvalidValue::NotAReceiver(field.to_owned()));

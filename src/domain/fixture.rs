@@ -10,7 +10,7 @@ use super::ids::{ObjectKey, WebhookId};
 use super::intent::{Creating, Intent};
 use super::marker::{ClusterId, Marker, SeenMarker};
 use super::memory::{Basis, Memory};
-use super::observed::{HeaderName, SeenValue, Webhook};
+use super::observed::{HeaderName, SeenHeaders, SeenValue, Webhook};
 use super::plan::{Plan, Rest, Timing, plan};
 use super::secret::{ReceiverUrl, SecretText};
 use super::time::Moment;
@@ -83,7 +83,10 @@ pub fn bare(n: u8) -> Webhook {
         id: id(n),
         name: Some("Builds".into()),
         url: Some(ReceiverUrl::new("https://hooks.example.com/canary")),
-        headers: [(HeaderName::new("X-Team"), SeenValue::Plain(SecretText::new("canary-shop")))].into(),
+        headers: SeenHeaders::from_iter([(
+            HeaderName::new("X-Team"),
+            SeenValue::Plain(SecretText::new("canary-shop")),
+        )]),
         marker: SeenMarker::Absent,
         active: Some(true),
         events: Some(vec!["build.created".into(), "build.failed".into()]),
@@ -104,7 +107,7 @@ pub fn ours(n: u8) -> Webhook {
 
 /// The same where the remote masks all values.
 pub fn veiled(n: u8) -> Webhook {
-    let headers = [(HeaderName::new("X-Team"), SeenValue::Masked)].into();
+    let headers = SeenHeaders::from_iter([(HeaderName::new("X-Team"), SeenValue::Masked)]);
     Webhook { marker: SeenMarker::Masked, headers, ..bare(n) }
 }
 

@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use litemap::LiteMap;
+
 use super::ids::WebhookId;
 use super::marker::{MARKER_HEADER, Marker, SeenMarker};
 use super::secret::{ReceiverUrl, SecretText};
 
 /// An HTTP header's name; equal without regard to case (RFC 9110 §5.1), shown as written.
 #[derive(Clone, Debug)]
-pub struct HeaderName(String);
+pub struct HeaderName(Box<str>);
 
 impl HeaderName {
     /// Takes any text over: what the remote holds need not be a token.
     #[must_use]
-    pub fn new(name: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<Box<str>>) -> Self {
         Self(name.into())
     }
 
@@ -78,6 +80,9 @@ pub fn is_mask(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b == b'*')
 }
 
+/// Headers as the remote shows them.
+pub type SeenHeaders = LiteMap<HeaderName, SeenValue>;
+
 /// A webhook as the remote shows it. A field that is `None` is not shown: what it holds is not known, as with a masked
 /// value, so the last accepted write counts ([`super::compare::Masked`]).
 #[derive(Clone, Debug)]
@@ -89,7 +94,7 @@ pub struct Webhook {
     /// Receiver.
     pub url: Option<ReceiverUrl>,
     /// Headers, without the marker.
-    pub headers: BTreeMap<HeaderName, SeenValue>,
+    pub headers: SeenHeaders,
     /// Who created it.
     pub marker: SeenMarker,
     /// Whether it delivers.
@@ -105,9 +110,9 @@ pub struct Webhook {
 impl Webhook {
     /// Separates the marker from the headers that are the user's.
     #[must_use]
-    pub fn split_marker(headers: BTreeMap<String, String>) -> (BTreeMap<HeaderName, SeenValue>, SeenMarker) {
+    pub fn split_marker(headers: BTreeMap<String, String>) -> (SeenHeaders, SeenMarker) {
         let mut marker = SeenMarker::Absent;
-        let mut users = BTreeMap::new();
+        let mut users = SeenHeaders::with_capacity(headers.len());
         for (name, value) in headers {
             if !name.eq_ignore_ascii_case(MARKER_HEADER) {
                 users.insert(HeaderName::new(name), SeenValue::read(value));

@@ -155,7 +155,7 @@ pub fn endpoint_allowed(patterns: &[UrlPattern], endpoint: &Url) -> bool {
 /// # Errors
 /// It may not.
 pub fn check_receiver(patterns: &[UrlPattern], receiver: &ReceiverUrl) -> Result<(), Refusal> {
-    let matches = |url: &Url| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(url));
+    let matches = |url: Url| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&url));
     if receiver.url().is_some_and(matches) {
         return Ok(());
     }

@@ -48,36 +48,31 @@ impl Hash for SecretText {
 /// A receiver's URL as somebody wrote it. Two are equal if they are the same after normalising scheme, host and default
 /// port (WHATWG URL); only the host may be shown, because path and query often are the credential.
 #[derive(Clone)]
-pub struct ReceiverUrl {
-    text: SecretText,
-    parsed: Option<Box<Url>>,
-}
+pub struct ReceiverUrl(SecretText);
 
 impl ReceiverUrl {
     /// Takes any text over: what the remote holds need not be a URL.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        let text = text.into();
-        let parsed = Url::parse(&text).ok().map(Box::new);
-        Self { text: SecretText::new(text), parsed }
+        Self(SecretText::new(text))
     }
 
-    /// The URL, if the text is one.
+    /// The URL, if the text is one. Read anew each time: many are kept, and few are looked at.
     #[must_use]
-    pub fn url(&self) -> Option<&Url> {
-        self.parsed.as_deref()
+    pub fn url(&self) -> Option<Url> {
+        Url::parse(self.0.expose()).ok()
     }
 
     /// The text as it was written, for sending; never for showing.
     #[must_use]
     pub fn expose(&self) -> &str {
-        self.text.expose()
+        self.0.expose()
     }
 
     /// Host, with the port where it is not the default: what may be shown.
     #[must_use]
     pub fn host(&self) -> String {
-        let Some(url) = &self.parsed else { return String::new() };
+        let Some(url) = self.url() else { return String::new() };
         match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (Some(host), None) => host.to_owned(),
@@ -109,10 +104,7 @@ impl fmt::Debug for ReceiverUrl {
 
 impl PartialEq for ReceiverUrl {
     fn eq(&self, other: &Self) -> bool {
-        match (&self.parsed, &other.parsed) {
-            (Some(mine), Some(theirs)) => mine == theirs,
-            _ => self.text == other.text,
-        }
+        self.0 == other.0 || self.url().is_some_and(|mine| Some(mine) == other.url())
     }
 }
 

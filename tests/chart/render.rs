@@ -6,7 +6,7 @@ use hookwright::api::crd_documents;
 use serde_json::{Value, json};
 
 use crate::cluster::{all_accepted, shared};
-use crate::helm::{Values, chart, helm, only, render, required, root, said};
+use crate::helm::{Values, chart, helm, only, render, required, root, said, template};
 use crate::pages::pages;
 use crate::support::{merge, random};
 
@@ -77,8 +77,9 @@ fn leaves(path: &str, value: &Value, found: &mut BTreeSet<(String, String)>) {
 }
 
 /// Maps whose keys are free.
-const FREE: [&str; 10] = [
+const FREE: [&str; 11] = [
     "affinity",
+    "crds.annotations",
     "metrics.dashboard.labels",
     "metrics.prometheusRule.labels",
     "metrics.serviceMonitor.labels",
@@ -99,6 +100,74 @@ fn the_file_with_every_value_sets_every_value() {
     assert!(same.is_empty(), "as by default: {same:?}");
     let paths = |all: &BTreeSet<(String, String)>| all.iter().map(|(path, _)| path.clone()).collect::<BTreeSet<_>>();
     assert_eq!(paths(&defaults), paths(&set));
+}
+
+/// `value` at a path of names, in the place of what is there.
+fn put(values: &mut Value, path: &str, value: &Value) {
+    let place = path.split('.').fold(values, |place, name| &mut place[name]);
+    *place = value.clone();
+}
+
+/// What is rendered, unless the values are refused.
+fn rendered(values: &Value) -> Option<Vec<u8>> {
+    let output = template("hw", values);
+    output.status.success().then_some(output.stdout)
+}
+
+#[test]
+fn each_value_changes_what_is_rendered() {
+    let (defaults, everything) = (yaml("charts/hookwright/values.yaml"), everything());
+    let least = json!({ "image": { "repository": "another.example.com/hookwright" } });
+    let mut paths = BTreeSet::new();
+    leaves("", &defaults, &mut paths);
+    let at = |values: &Value, path: &str| path.split('.').fold(values.clone(), |value, name| value[name].clone());
+    let (before, whole) = (rendered(&least).unwrap(), rendered(&everything).unwrap());
+    // Set alone, or, where it needs another value, unset alone.
+    let changes = |path: &str| {
+        let (mut more, mut less) = (least.clone(), everything.clone());
+        put(&mut more, path, &at(&everything, path));
+        put(&mut less, path, &at(&defaults, path));
+        rendered(&more).is_some_and(|text| text != before) || rendered(&less).is_some_and(|text| text != whole)
+    };
+    assert_eq!(rendered(&everything).unwrap(), whole, "what is never the same twice would show any value");
+    let without: Vec<_> = paths.iter().map(|(path, _)| path.as_str()).filter(|path| !changes(path)).collect();
+    assert_eq!(without, [] as [&str; 0], "no object shows these values");
+}
+
+#[test]
+fn by_default_pods_are_probed_bounded_and_spread_and_all_that_is_about_them_selects_them() {
+    let objects = render("hw", &json!({ "networkPolicy": { "enabled": true } }));
+    let template = &only(&objects, "Deployment")["spec"]["template"];
+    let container = &template["spec"]["containers"][0];
+    assert_eq!(container["livenessProbe"]["httpGet"], json!({ "path": "/healthz", "port": "http" }));
+    assert_eq!(container["readinessProbe"]["httpGet"], json!({ "path": "/readyz", "port": "http" }));
+    assert_eq!(container["ports"], json!([{ "name": "http", "containerPort": 8080 }]));
+    for bound in ["/resources/requests/cpu", "/resources/requests/memory", "/resources/limits/memory"] {
+        assert!(container.pointer(bound).is_some(), "{bound}");
+    }
+    let spread = &template["spec"]["topologySpreadConstraints"][0];
+    assert_eq!(spread["topologyKey"], "kubernetes.io/hostname");
+    let budget = &only(&objects, "PodDisruptionBudget")["spec"];
+    assert_eq!(budget["maxUnavailable"], 1);
+    let policy = &only(&objects, "NetworkPolicy")["spec"];
+    assert_eq!(policy["ingress"], json!([{ "ports": [{ "protocol": "TCP", "port": "http" }] }]));
+    let ports: Vec<_> =
+        policy["egress"][0]["ports"].as_array().unwrap().iter().map(|port| port["port"].clone()).collect();
+    assert_eq!(ports, [53, 53, 443, 6443]);
+    let labels = template["metadata"]["labels"].as_object().unwrap();
+    let (service, deployment) = (&only(&objects, "Service")["spec"], &only(&objects, "Deployment")["spec"]);
+    let selectors = [
+        &deployment["selector"]["matchLabels"],
+        &spread["labelSelector"]["matchLabels"],
+        &budget["selector"]["matchLabels"],
+        &policy["podSelector"]["matchLabels"],
+        &service["selector"],
+    ];
+    for selector in selectors {
+        assert_eq!(selector["app.kubernetes.io/component"], "operator", "not the test pod too");
+        let selects = |(name, value): (&String, &Value)| labels.get(name) == Some(value);
+        assert!(selector.as_object().unwrap().iter().all(selects), "{selector} selects no pod of {labels:?}");
+    }
 }
 
 /// Every schema below, and where it is.

@@ -70,10 +70,18 @@ impl Case {
 
 /// Makes all of them Ready, loses the cluster, and applies what the backup has in a new one. No operator runs there yet.
 async fn restore(world: &mut World, cases: &mut [Case]) {
+    make(world, cases).await;
+    bring_back(world, cases).await;
+}
+
+async fn make(world: &World, cases: &mut [Case]) {
     world.create_all(cases.iter().map(|case| (case.name.to_owned(), case.spec.clone()))).await;
     for case in cases.iter_mut() {
         case.before = Some(world.wait_ready(case.name).await);
     }
+}
+
+async fn bring_back(world: &mut World, cases: &[Case]) {
     world.change_cluster().await;
     world.sim.clear_calls();
     world.secret("app-maker", &[("token", TOKEN)]).await;
@@ -82,6 +90,21 @@ async fn restore(world: &mut World, cases: &mut [Case]) {
         let object = world.apply(case.manifest()).await.unwrap();
         assert_eq!(object.data["status"], json!({ "observedGeneration": -1 }), "without status");
     }
+}
+
+/// One that takes over what somebody made at the console, as `more` says.
+fn adopted(world: &World, name: &'static str, more: Value) -> Case {
+    let case = Case::new(world, name, Behaviour::default(), Backup::Manifest, more);
+    let there = NewWebhook::new(name, &format!("https://hooks.example.com/{name}"));
+    world.sim.console_create(&case.project.id, there).unwrap();
+    case
+}
+
+/// The same, by its id.
+fn pinned(world: &World, name: &'static str, more: Value) -> Case {
+    let mut case = adopted(world, name, more);
+    case.spec["webhookId"] = json!(world.sim.webhooks(&case.project.id)[0].id);
+    case
 }
 
 /// Deletes everything, so that no other operator of this cluster finds it.
@@ -99,14 +122,13 @@ async fn with_the_old_cluster_id_each_object_finds_its_own_webhook_and_nothing_i
     use Backup::{Manifest, Metadata};
     let mut world = World::start().await;
     let headers = || json!({ "headers": [{ "name": "X-A", "value": "1" }] });
-    let adopted = Case::new(&world, "adopted", Behaviour::default(), Manifest, json!({ "adoptionPolicy": "Adopt" }));
-    let there = NewWebhook::new("adopted", "https://hooks.example.com/adopted");
-    world.sim.console_create(&adopted.project.id, there).unwrap();
+    let adopted = adopted(&world, "adopted", json!({ "adoptionPolicy": "Adopt" }));
     let mut cases = [
         Case::new(&world, "manifest", Behaviour::default(), Manifest, headers()),
         Case::new(&world, "metadata", Behaviour::default(), Metadata, headers()),
         Case::new(&world, "another", Behaviour::default(), Manifest, json!({ "adoptionPolicy": "CreateAnother" })),
         adopted,
+        pinned(&world, "pinned", json!({})),
         // Without the marker, the intent that the backup kept tells which one it is.
         Case::new(&world, "masked-metadata", masked(), Metadata, json!({})),
         Case::new(&world, "masked-headers", masked(), Metadata, headers()),
@@ -127,6 +149,23 @@ async fn with_the_old_cluster_id_each_object_finds_its_own_webhook_and_nothing_i
     for case in cases.iter().filter(owned) {
         assert_eq!(world.sim.webhooks(&case.project.id).len(), 0, "{} is still its own to delete", case.name);
     }
+}
+
+/// What was adopted carries no marker. As long as its manifest names it, nothing is lost (the test before); after that, status
+/// alone knows it.
+#[tokio::test]
+async fn what_was_adopted_and_is_named_by_no_manifest_any_more_asks_a_person() {
+    let mut world = World::start().await;
+    let mut cases = [pinned(&world, "unpinned", json!({}))];
+    make(&world, &mut cases).await;
+    let id = cases[0].id().unwrap();
+    cases[0].before.as_mut().unwrap().spec.webhook_id = None;
+    bring_back(&mut world, &cases).await;
+    world.restart_operator().await;
+    let object = world.wait_reason("unpinned", "AdoptionRequired").await;
+    assert!(message(&object).contains(&id), "{}", message(&object));
+    assert_eq!(cases[0].writes(&world), Vec::<String>::new());
+    clean_up(&world, &cases).await;
 }
 
 #[tokio::test]

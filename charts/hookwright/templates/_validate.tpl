@@ -37,11 +37,20 @@ answered with the pattern; here the answer is what to write.
 {{- end -}}
 {{- end -}}
 {{- range $name, $patterns := dict "allowedEndpoints" .allowedEndpoints "allowedReceivers" .allowedReceivers -}}
+{{- /* As the operator reads them: a * is a whole label, or the port. */ -}}
+{{- $label := "([^]\\[*/?#@,:.\\s]+|\\*)" -}}
+{{- $port := "(\\*|[0-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])" -}}
+{{- $pattern := printf "^((?i:https?)://)?(\\[[0-9A-Fa-f:.]+\\]|%s(\\.%s)*)(:%s)?$" $label $label $port -}}
 {{- range $patterns -}}
-{{- if not (regexMatch "^(https?://)?[^/?#@,\\s]+$" .) -}}
+{{- if not (regexMatch $pattern .) -}}
 {{- fail (printf "%s: %q is no pattern: write [scheme://]host[:port], for example https://hooks.example.com or *.example.com" $name .) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- /* As RUST_LOG is read: levels, and targets with or without one. */ -}}
+{{- $directive := "[A-Za-z0-9_:-]+(\\[[^]]*\\])?(=((?i:off|error|warn|info|debug|trace)|[0-5]))?" -}}
+{{- if and .logLevel (not (regexMatch (printf "^%s(,%s)*$" $directive $directive) .logLevel)) -}}
+{{- fail (printf "logLevel %q is no filter: write levels, or targets with their levels, with commas between, for example info,hookwright=debug" .logLevel) -}}
 {{- end -}}
 {{- include "hookwright.validateReceivers" .policy.receivers -}}
 {{- end -}}

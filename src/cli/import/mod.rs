@@ -108,6 +108,7 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let Sight { client, settings, namespace } = outlook.sight().await?;
     let place = place(named, cluster_connection, asked.as_deref(), namespace)?;
     let mut talk = Talk::begin();
+    talk.progress("reading the cluster");
     let seen = Seen::read(&client, &BTreeSet::from([place.namespace.clone()])).await?;
     seen.unread.iter().for_each(|line| talk.say(line));
     let context = context(client, settings, &seen);

@@ -66,6 +66,7 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     let mut talk = Talk::begin();
     let namespaces: BTreeSet<_> = manifests.ours.iter().filter_map(|manifest| manifest.object.namespace()).collect();
+    talk.progress("reading the cluster");
     let mut seen = Seen::read(&client, &namespaces).await?;
     seen.unread.iter().for_each(|line| talk.say(line));
     let Manifests { ours, secrets, config_maps, .. } = manifests;
@@ -82,7 +83,7 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let total = planned.len();
     let mut report = Report { objects: vec![] };
     for (done, Planned { manifest, refused }) in planned.into_iter().enumerate() {
-        talk.progress(&format!("planned {done} of {total}"));
+        talk.progress(&format!("planning {} of {total}", done + 1));
         let end = match refused {
             Some(why) => Some(End::error(why)),
             None => end(&context, &manifest, &seen).await,
@@ -115,7 +116,7 @@ async fn judge_all(
     let mut planned = vec![];
     let total = ours.len();
     for (done, manifest) in ours.into_iter().enumerate() {
-        talk.progress(&format!("checked {done} of {total}"));
+        talk.progress(&format!("checking {} of {total}", done + 1));
         let object = match judge(client, &manifest).await? {
             Judged::Refused(why) => {
                 planned.push(Planned { manifest, refused: Some(why) });

@@ -30,7 +30,7 @@ fn who_goes_to_another_connection_frees_what_he_held_for_those_who_wait() {
     let at = |second| Moment::since_start(Duration::from_secs(second));
     let applied = |name: &str, connection: &str, reason: &str, second| {
         let object = object(name, connection, reason);
-        index.applied(&object, ConnectionKey::of(&object.spec.connection_ref, "shop"), at(second))
+        index.applied(&object_key(&object), &object, ConnectionKey::of(&object.spec.connection_ref, "shop"), at(second))
     };
     applied("holder", "one", "Synced", 1);
     applied("waits", "one", "Conflict", 1);
@@ -46,7 +46,10 @@ fn the_members_of_a_project_are_those_that_use_the_connection_now() {
     let index = Index::new(ClusterId("c".into()));
     let project = "64b0c0ffee00000000000001".parse().unwrap();
     let connection = |name: &str| ConnectionKey::of(&object("any", name, "Synced").spec.connection_ref, "shop");
-    let applied = |name: &str, to: &str| index.applied(&object(name, to, "Synced"), connection(to), Moment::default());
+    let applied = |name: &str, to: &str| {
+        let object = object(name, to, "Synced");
+        index.applied(&object_key(&object), &object, connection(to), Moment::default())
+    };
     let members = || ["one", "another"].map(|name| index.members(&connection(name), project));
     ["a", "b", "b"].into_iter().for_each(|name| drop(applied(name, "one")));
     assert_eq!(members(), [2, 0]);

@@ -11,13 +11,14 @@ use crate::api::task_notification::TaskNotification;
 use crate::controller::connection::{self, ConnectionObject};
 use crate::controller::context::Context;
 use crate::controller::driver::Driver;
-use crate::controller::index::{ConnectionKey, object_key};
+use crate::controller::index::ConnectionKey;
 use crate::controller::kind::Kind;
 use crate::controller::project_webhook::ProjectWebhookKind;
 use crate::controller::task_notification::TaskNotificationKind;
 use crate::controller::users::Used;
 use crate::controller::wiring::{Observer, Router, Watch, follow};
 use crate::controller::workqueue::{requests, run};
+use crate::domain::ids::ObjectKey;
 
 /// Feeds the indexes with ProjectWebhooks.
 pub(super) struct Webhooks(Arc<Driver<ProjectWebhookKind>>);
@@ -29,17 +30,17 @@ impl From<Arc<Driver<ProjectWebhookKind>>> for Webhooks {
 }
 
 impl Observer<ProjectWebhook> for Webhooks {
-    fn applied(&self, object: &ProjectWebhook, _: bool) {
+    fn applied(&self, key: &ObjectKey, object: &ProjectWebhook, _: bool) {
         let context = self.0.context();
-        let connection = used::<ProjectWebhookKind>(context, object);
-        let conflicted = context.index.applied(object, connection, context.clock.now());
+        let connection = used::<ProjectWebhookKind>(context, key, object);
+        let conflicted = context.index.applied(key, object, connection, context.clock.now());
         conflicted.into_iter().for_each(|key| context.triggers.project_webhook(key));
     }
 
-    fn deleted(&self, object: &ProjectWebhook) {
+    fn deleted(&self, key: &ObjectKey, object: &ProjectWebhook) {
         let context = self.0.context();
-        unused::<ProjectWebhookKind>(context, object);
-        let conflicted = context.index.deleted(&object_key(object), context.clock.now());
+        unused::<ProjectWebhookKind>(context, key);
+        let conflicted = context.index.deleted(key, context.clock.now());
         conflicted.into_iter().for_each(|key| context.triggers.project_webhook(key));
         self.0.gone(object);
     }
@@ -55,25 +56,25 @@ impl From<Arc<Driver<TaskNotificationKind>>> for Notifications {
 }
 
 impl Observer<TaskNotification> for Notifications {
-    fn applied(&self, object: &TaskNotification, _: bool) {
-        used::<TaskNotificationKind>(self.0.context(), object);
+    fn applied(&self, key: &ObjectKey, object: &TaskNotification, _: bool) {
+        used::<TaskNotificationKind>(self.0.context(), key, object);
     }
 
-    fn deleted(&self, object: &TaskNotification) {
-        unused::<TaskNotificationKind>(self.0.context(), object);
+    fn deleted(&self, key: &ObjectKey, object: &TaskNotification) {
+        unused::<TaskNotificationKind>(self.0.context(), key);
         self.0.gone(object);
     }
 }
 
 /// Notes the connection that an object uses, and tells those that gained their first user or lost one.
-fn used<K: Kind>(context: &Context, object: &K::Object) -> ConnectionKey {
-    let Used { connection, affected } = context.users.applied(K::user(object_key(object)), K::connection(object));
+fn used<K: Kind>(context: &Context, key: &ObjectKey, object: &K::Object) -> ConnectionKey {
+    let Used { connection, affected } = context.users.applied(K::user(key.clone()), K::connection(object));
     affected.into_iter().for_each(|connection| context.triggers.connection(connection));
     connection
 }
 
-fn unused<K: Kind>(context: &Context, object: &K::Object) {
-    if let Some(connection) = context.users.deleted(&K::user(object_key(object))) {
+fn unused<K: Kind>(context: &Context, key: &ObjectKey) {
+    if let Some(connection) = context.users.deleted(&K::user(key.clone())) {
         context.triggers.connection(connection);
     }
 }
@@ -112,7 +113,7 @@ where
 struct ConnectionUsers(Arc<Context>);
 
 impl<K: ConnectionObject> Observer<K> for ConnectionUsers {
-    fn applied(&self, object: &K, changed: bool) {
+    fn applied(&self, _: &ObjectKey, object: &K, changed: bool) {
         // Users wait for a connection that is missing, or follow one that changes; what its status says they are told by
         // who writes it.
         if !changed {
@@ -123,7 +124,7 @@ impl<K: ConnectionObject> Observer<K> for ConnectionUsers {
         }
     }
 
-    fn deleted(&self, object: &K) {
+    fn deleted(&self, _: &ObjectKey, object: &K) {
         connection::forget::<K>(&self.0, &object.connection_key());
     }
 }

@@ -41,6 +41,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::domain::fixture::{bare, ours, veiled, with_header};
+    use crate::domain::observed::SeenHeaders;
     use crate::domain::secret::ReceiverUrl;
 
     #[test]
@@ -58,7 +59,7 @@ mod tests {
         }
         assert_eq!(known(&[ours(1), veiled(2)]), None, "masked");
         assert_eq!(known(&[Webhook { url: None, ..ours(1) }]), None, "its URL is not shown");
-        let dropped = Webhook { headers: [].into(), ..bare(1) };
+        let dropped = Webhook { headers: SeenHeaders::new(), ..bare(1) };
         assert_eq!(known(std::slice::from_ref(&dropped)), None, "perhaps it drops them");
         assert!(known(&[dropped, ours(2)]).is_some(), "it shows them, and this one has none");
     }

@@ -22,7 +22,7 @@ use crate::api::connection::{AllowedNamespaces, ConnectionSpec};
 use crate::api::source::KeyRef;
 use crate::domain::desired::strip_newline;
 use crate::domain::ids::ProjectPath;
-use crate::domain::pattern::endpoint_allowed;
+use crate::domain::pattern::{endpoint_allowed, read_endpoint};
 use crate::domain::refusal::Refusal;
 use crate::domain::secret::SecretText;
 use crate::remote::caller::Caller;
@@ -93,8 +93,7 @@ pub fn allowed_endpoint_of(context: &Context, spec: &ConnectionSpec) -> Option<U
     allowed_endpoint(context, "its endpoint", endpoint).ok()
 }
 
-/// An endpoint, written in one way: claims count per endpoint, and with a slash at its end it is the same place. `field` is
-/// where it stands.
+/// An endpoint in its one spelling. `field` is where it stands.
 fn allowed_endpoint(context: &Context, field: &str, endpoint: &str) -> Result<Url, Refusal> {
     let refuse = || {
         let message = format!(
@@ -103,10 +102,7 @@ fn allowed_endpoint(context: &Context, field: &str, endpoint: &str) -> Result<Ur
         );
         Refusal::person(Reason::EndpointNotAllowed, message)
     };
-    let mut url = Url::parse(endpoint).map_err(|_| refuse())?;
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty();
-    }
+    let url = read_endpoint(endpoint).ok_or_else(refuse)?;
     if endpoint_allowed(&context.settings.endpoints, &url) { Ok(url) } else { Err(refuse()) }
 }
 

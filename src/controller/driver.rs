@@ -13,7 +13,7 @@ use kube::{Resource, ResourceExt};
 
 use super::clock::Clock;
 use super::context::Context;
-use super::index::object_key;
+use super::index::{ConnectionKey, object_key};
 use super::kind::{Kind, Pass, Step};
 use super::lanes::Lanes;
 use super::publish;
@@ -58,15 +58,6 @@ struct Unfinished {
     noted: Vec<String>,
 }
 
-/// What a pass leaves beside itself.
-struct After {
-    /// The reason that status gives now.
-    reason: Option<Reason>,
-    /// Where the object was on the timetable before.
-    due: Option<Moment>,
-    gathers: bool,
-}
-
 /// Memories of all objects of a kind, by UID: an object that is deleted and created again is another one.
 pub struct Driver<K: Kind> {
     context: Arc<Context>,
@@ -104,7 +95,7 @@ impl<K: Kind> Driver<K> {
             self.call_later(&object, TURN);
             return Action::await_change();
         }
-        let action = self.pass(object).await;
+        let action = self.pass(object, &connection).await;
         if let Some(next) = self.lanes.leave(&connection) {
             self.context.triggers.user(K::user(next));
         }
@@ -112,7 +103,7 @@ impl<K: Kind> Driver<K> {
     }
 
     /// One pass, with its bookkeeping.
-    async fn pass(&self, object: Arc<K::Object>) -> Action {
+    async fn pass(&self, object: Arc<K::Object>, connection: &ConnectionKey) -> Action {
         let key = self.key(&object);
         let uid = object.uid().unwrap_or_default();
         let held = object.finalizers().iter().any(|finalizer| finalizer == crate::api::FINALIZER);
@@ -125,9 +116,12 @@ impl<K: Kind> Driver<K> {
             return Action::requeue(CACHE_LAG);
         }
         lock(&self.records).insert(uid.clone(), None);
+        // This is the pass that it was to have; another one in the middle of this would be for nothing.
+        self.timetable.put(&key, record.due, None);
         let started = Instant::now();
-        let _under_way = self.context.health.pass_started(format!("{} {key}", K::KIND.as_str()));
-        let Record { memory, failures, version: _, reason, due, unfinished } = *record;
+        let called = format!("{} {key}", K::KIND.as_str());
+        let _under_way = self.context.health.pass_started(connection.to_string(), called);
+        let Record { memory, failures, version: _, reason, due: _, unfinished } = *record;
         let Unfinished { wrote, noted } = unfinished.unwrap_or(Unfinished { wrote: false, noted: vec![] });
         let mut pass: Pass<'_, K> =
             Pass { key, memory, wrote, noted, failures, ..Pass::first(&self.context, object.as_ref()) };
@@ -138,18 +132,18 @@ impl<K: Kind> Driver<K> {
             self.context.metrics.passed(K::KIND, result, started.elapsed());
         }
         self.context.metrics.object_reason(K::KIND, reason, after);
-        self.end(uid, pass, After { reason: after, due, gathers });
+        self.end(uid, pass, after, gathers);
         Action::await_change()
     }
 
-    /// Remembers what the next pass needs, and when it is due; nothing of an object that is gone.
-    fn end(&self, uid: String, pass: Pass<'_, K>, After { reason, due, gathers }: After) {
+    /// Remembers what the next pass needs, and when it is due; nothing of an object that is gone. `reason` is that which
+    /// status gives now.
+    fn end(&self, uid: String, pass: Pass<'_, K>, reason: Option<Reason>, gathers: bool) {
         let Pass { key, memory, version, released, again, failed, failures, wrote, noted, .. } = pass;
         let mut records = lock(&self.records);
         // Without its slot the object went while the pass was under way.
         let gone = records.remove(&uid).is_none();
         if released || gone {
-            self.timetable.put(&key, due, None);
             self.context.metrics.object_reason(K::KIND, reason, None);
             K::forget(&self.context, &key);
             if !gone {
@@ -167,13 +161,17 @@ impl<K: Kind> Driver<K> {
         };
         let unfinished = gathers.then_some(Unfinished { wrote, noted });
         let next = again.map(|wait| self.context.clock.now().after(wait));
-        self.timetable.put(&key, due, next);
+        self.timetable.put(&key, None, next);
         records.insert(uid, Some(Box::new(Record { memory, failures, version, reason, due: next, unfinished })));
     }
 
     /// Asks for a pass over an object that has none now.
     fn call_later(&self, object: &K::Object, wait: Duration) {
         let mut records = lock(&self.records);
+        // One that has gone since has no users' entry, and nobody would remove its record.
+        if !self.context.users.is_known(&K::user(object_key(object))) {
+            return;
+        }
         let slot = records.entry(object.uid().unwrap_or_default()).or_insert_with(|| Some(self.first_met(object)));
         // An empty slot is that of a pass under way, which asks for the next one itself.
         let Some(record) = slot else { return };

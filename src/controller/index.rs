@@ -50,6 +50,12 @@ impl ConnectionKey {
     }
 }
 
+impl fmt::Display for ConnectionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.key)
+    }
+}
+
 impl From<&Connection> for ConnectionKey {
     fn from(connection: &Connection) -> Self {
         Self { kind: ConnectionKind::Connection, key: object_key(connection) }
@@ -90,7 +96,7 @@ impl fmt::Display for User {
         match self {
             Self::ProjectWebhook(key) => write!(f, "ProjectWebhook {key}"),
             Self::TaskNotification(key) => write!(f, "TaskNotification {key}"),
-            Self::Connection(ConnectionKey { kind, key }) => write!(f, "{} {key}", kind.as_str()),
+            Self::Connection(connection) => connection.fmt(f),
         }
     }
 }

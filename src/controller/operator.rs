@@ -262,7 +262,6 @@ async fn serve(
     } else {
         settings.watch_namespaces.iter().cloned().map(Some).collect()
     };
-    let per_scope = (settings.max_concurrent / u16::try_from(scopes.len()).unwrap_or(u16::MAX)).max(1);
     let (cut_handle, cut) = cut();
     let mut connections: Vec<_> =
         scopes.iter().map(|scope| Watch::<Connection>::new(scoped(&client, scope.as_deref()), |_| {})).collect();
@@ -310,13 +309,11 @@ async fn serve(
     tokio::spawn(sweep(Arc::clone(&context)));
     let mut running = vec![];
     let scoped = || scopes.iter().cloned();
-    let route =
-        start_objects::<ProjectWebhookKind, Webhooks>(&context, scoped().zip(webhooks), per_scope, &stop, &mut running);
+    let route = start_objects::<ProjectWebhookKind, Webhooks>(&context, scoped().zip(webhooks), &stop, &mut running);
     tokio::spawn(route.forward(requested_webhooks));
     let route = start_objects::<TaskNotificationKind, Notifications>(
         &context,
         scoped().zip(notifications),
-        per_scope,
         &stop,
         &mut running,
     );

@@ -4,7 +4,7 @@
 //! others waits for them ([`super::gathering`]), and a LIST that has to show a write waits a moment while other writes of
 //! the project are under way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -91,8 +91,8 @@ pub struct Asker<'a> {
 #[derive(Default)]
 struct State {
     latest: Option<Arc<Snapshot>>,
-    /// How often the latest was used.
-    uses: usize,
+    /// Who has used the latest.
+    used_by: HashSet<ObjectKey>,
     failed: Option<Failure>,
     failures: u32,
 }
@@ -155,8 +155,10 @@ impl Snapshots {
         for ((connection, path), project) in lock(&self.projects).iter() {
             // Whoever holds the lock is about to have a new one.
             if let Ok(mut state) = project.state.try_lock() {
-                let kept = if state.uses < members(connection, path.project) { KEPT } else { FRESH };
-                state.latest.take_if(|latest| now.since(latest.begun) > kept);
+                let kept = if state.used_by.len() < members(connection, path.project) { KEPT } else { FRESH };
+                if state.latest.take_if(|latest| now.since(latest.begun) > kept).is_some() {
+                    state.used_by = HashSet::new();
+                }
             }
         }
     }
@@ -189,7 +191,7 @@ impl Project {
         let mut state = self.state.lock().await;
         // After one that failed, an older one is no answer: it would make Ready again what nobody could look at.
         if let Some(latest) = state.latest.clone().filter(|l| l.begun >= begun_after && state.failed.is_none()) {
-            state.uses += 1;
+            state.used_by.insert(asker.object.clone());
             return Ok(latest);
         }
         // A new Secret or endpoint deserves a new try; anybody else would only add load.
@@ -215,7 +217,8 @@ impl Project {
         match answer {
             Ok(webhooks) => {
                 let snapshot = Arc::new(Snapshot { webhooks, begun });
-                *state = State { latest: Some(Arc::clone(&snapshot)), uses: 1, failed: None, failures: 0 };
+                let used_by = HashSet::from([asker.object.clone()]);
+                *state = State { latest: Some(Arc::clone(&snapshot)), used_by, failed: None, failures: 0 };
                 Ok(snapshot)
             }
             Err(error) => {
@@ -273,25 +276,30 @@ impl Project {
         least: impl FnOnce() -> Duration,
         metrics: &Metrics,
     ) -> Option<Moment> {
-        let mut timer = lock(&self.timer);
-        timer.intervals.insert(object.clone(), interval);
-        let shortest = timer.intervals.values().min().copied().unwrap_or(interval);
-        match timer.due {
-            Some(due) if now < due => {
+        let (due, shortest) = {
+            let mut timer = lock(&self.timer);
+            timer.intervals.insert(object.clone(), interval);
+            let shortest = timer.intervals.values().min().copied().unwrap_or(interval);
+            if let Some(due) = timer.due.filter(|due| now < *due) {
                 // A shorter interval may have come in.
                 timer.due = Some(due.min(now.after(jittered(shortest, object))));
-                None
+                return None;
             }
-            due => {
-                let stretched = shortest.max(least());
-                metrics.resync_stretch(Kind::ProjectWebhook, stretched.as_secs_f64() / shortest.as_secs_f64().max(1.0));
-                timer.due = Some(now.after(jittered(stretched, object)));
-                if let Some(due) = due {
-                    metrics.resync_lag(Kind::ProjectWebhook, now.since(due));
-                }
-                Some(due.unwrap_or(now))
-            }
+            (timer.due, shortest)
+        };
+        // Without the lock: who forgets an object holds the projects, which this counts, and waits for the lock.
+        let stretched = shortest.max(least());
+        let mut timer = lock(&self.timer);
+        if timer.due != due {
+            // Another object of the project has wound it meanwhile, and looks.
+            return None;
         }
+        metrics.resync_stretch(Kind::ProjectWebhook, stretched.as_secs_f64() / shortest.as_secs_f64().max(1.0));
+        timer.due = Some(now.after(jittered(stretched, object)));
+        if let Some(due) = due {
+            metrics.resync_lag(Kind::ProjectWebhook, now.since(due));
+        }
+        Some(due.unwrap_or(now))
     }
 
     /// Time until the project is next looked at.

@@ -1,5 +1,5 @@
-//! When objects are to be looked at again. kube's scheduler holds the name of each twice beside its timer, and never gives the
-//! room for that back; without it 10,000 objects take XXX MiB less (docs/performance.md).
+//! When objects are to be looked at again. kube's scheduler would hold the name of each twice beside its timer, and never give
+//! the room for that back.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

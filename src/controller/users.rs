@@ -59,6 +59,12 @@ impl Users {
         lock(&self.0).connections.get_key_value(&user).map_or(user, |(shared, _)| shared.clone())
     }
 
+    /// Whether it is there, as far as the watches have told.
+    #[must_use]
+    pub fn is_known(&self, user: &User) -> bool {
+        lock(&self.0).connections.contains_key(user)
+    }
+
     /// All users of a connection.
     #[must_use]
     pub fn of(&self, connection: &ConnectionKey) -> Vec<User> {

@@ -160,6 +160,11 @@ where
             }
             Event::InitApply(object) | Event::Apply(object) => {
                 let key = object_key(&object);
+                // Deleted and created again while nobody watched: it is another one.
+                if let Some(old) = before.get(&key).filter(|old| old.meta().uid != object.meta().uid) {
+                    observer.deleted(&key, old);
+                    known.remove(&key);
+                }
                 let key = known.get_key_value(&key).map_or(key, |(shared, _)| shared.clone());
                 let signature = signature(&object);
                 let changed = known.insert(key.clone(), signature) != Some(signature);

@@ -21,29 +21,33 @@ use super::index::object_key;
 use super::sources::lock;
 use crate::domain::ids::ObjectKey;
 
+/// How many are handed over at a time where the passes are not limited here.
+const PLACES: u16 = 64;
+
 /// Both ends of the requests for passes.
 #[must_use]
 pub fn requests() -> (UnboundedSender<ObjectKey>, UnboundedReceiver<ObjectKey>) {
     unbounded()
 }
 
-/// Runs passes for what is requested, once all is `listed` and until `stop`; passes under way are ended first.
+/// Runs passes for what is requested, once all is `listed` and until `stop`; passes under way are ended first. `limit` is how
+/// many at the same time; `None` where the passes themselves see to that.
 pub async fn run<K, F>(
     store: Store<K>,
     listed: Listed,
     requests: UnboundedReceiver<ObjectKey>,
-    concurrency: u16,
+    limit: Option<u16>,
     stop: impl Future<Output = ()> + Send + 'static,
     pass: impl Fn(Arc<K>) -> F + Send + Sync + 'static,
 ) where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
     F: Future<Output = Action> + Send + 'static,
 {
-    let queue = Arc::new(Workqueue::new(concurrency));
+    let queue = Arc::new(Workqueue::new(limit.unwrap_or(PLACES)));
     let handed = stream::once(listed).filter_map(|()| std::future::ready(None)).chain(hand_over(&queue, requests));
     let handed =
         handed.take_until(stop.boxed()).map(|key| Ok::<_, Infallible>(ReconcileRequest::from(reference_to::<K>(&key))));
-    let started = Arc::clone(&queue);
+    let (started, known) = (Arc::clone(&queue), store.clone());
     applier(
         move |object, _| {
             // In the same step in which the applier took the object from the store: a request that is added later, and
@@ -55,13 +59,14 @@ pub async fn run<K, F>(
         Arc::new(()),
         store,
         handed,
-        Config::default().concurrency(concurrency),
+        // 0 is no limit.
+        Config::default().concurrency(limit.unwrap_or(0)),
     )
     .for_each(|ended| {
-        // It is gone: there is no pass.
         if let Err(Error::ObjectNotFound(reference)) = ended {
             let namespace = reference.namespace.unwrap_or_default();
-            queue.begun(&ObjectKey { namespace: namespace.into(), name: reference.name.into() });
+            let key = ObjectKey { namespace: namespace.into(), name: reference.name.into() };
+            queue.not_found(&key, known.get(&reference_to::<K>(&key)).is_some());
         }
         std::future::ready(())
     })
@@ -133,10 +138,19 @@ impl Workqueue {
         Some(key)
     }
 
-    /// Its pass begins, or will never begin.
+    /// Its pass begins.
     fn begun(&self, key: &ObjectKey) {
         if lock(&self.state).handed.remove(key) {
             self.room.notify_one();
+        }
+    }
+
+    /// It was gone, and there is no pass. One of that name `is_there` by now: the request for it may have come while this was
+    /// still handed over, and have been taken for the same.
+    fn not_found(&self, key: &ObjectKey, is_there: bool) {
+        self.begun(key);
+        if is_there {
+            self.add(key.clone());
         }
     }
 }
@@ -172,6 +186,19 @@ mod tests {
         queue.begun(&key("a"));
         queue.add(key("a"));
         assert_eq!(queue.take(), Some(key("a")));
+    }
+
+    #[test]
+    fn one_that_was_gone_makes_room_and_one_of_its_name_that_came_meanwhile_has_its_pass() {
+        let queue = queue_of(1, &["a"]);
+        assert_eq!(queue.take(), Some(key("a")));
+        queue.add(key("a"));
+        queue.not_found(&key("a"), true);
+        assert_eq!(queue.take(), Some(key("a")));
+        queue.not_found(&key("a"), false);
+        assert_eq!(queue.take(), None);
+        queue.add(key("b"));
+        assert_eq!(queue.take(), Some(key("b")));
     }
 
     #[test]

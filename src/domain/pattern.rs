@@ -140,6 +140,20 @@ impl fmt::Display for UrlPattern {
     }
 }
 
+/// Reads an endpoint into its one spelling: claims count per endpoint, and with slashes at its end, or a dot at the end of its
+/// host, it is the same place. `None` if the text is no URL with a host.
+#[must_use]
+pub fn read_endpoint(text: &str) -> Option<Url> {
+    let mut url = Url::parse(text).ok()?;
+    let host = url.host_str()?;
+    if let Some(host) = host.strip_suffix('.').map(str::to_owned) {
+        url.set_host(Some(&host)).ok()?;
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Some(url)
+}
+
 /// Whether an endpoint may be called: it has no user, query or fragment and is within one of the patterns.
 #[must_use]
 pub fn endpoint_allowed(patterns: &[UrlPattern], endpoint: &Url) -> bool {
@@ -172,6 +186,19 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn however_an_endpoint_is_written_it_is_the_same() {
+        for text in ["https://a.example/api/v1//", "https://A.example./api/v1", "https://a.example:443/x/../api/v1/"] {
+            assert_eq!(read_endpoint(text).unwrap().as_str(), "https://a.example/api/v1", "{text}");
+        }
+        assert_eq!(read_endpoint("https://a.example.///"), read_endpoint("https://a.example"));
+        assert_eq!(read_endpoint("https://10.0.0.1./a"), read_endpoint("https://10.0.0.1/a"));
+        for text in ["a.example", "https://./a", "mailto:a@example.com", ""] {
+            assert_eq!(read_endpoint(text), None, "{text}");
+        }
+        assert_ne!(read_endpoint("https://a.example/api//v1"), read_endpoint("https://a.example/api/v1"));
+    }
 
     fn allowed(pattern: &str, url: &str) -> bool {
         pattern.parse::<UrlPattern>().unwrap().matches(&url.parse().unwrap())

@@ -38,15 +38,23 @@ struct Inner {
 struct Notes {
     next: u64,
     waiting: BTreeMap<u64, String>,
-    passes: BTreeMap<u64, (String, Instant)>,
-    last_end: Option<Instant>,
+    passes: BTreeMap<u64, Underway>,
+    /// When a pass of each queue last ended; nothing that is longer ago than a stall.
+    last_end: BTreeMap<String, Instant>,
     /// The replica that is at work in place of this one.
     leader: Option<String>,
 }
 
+#[derive(Debug)]
+struct Underway {
+    object: String,
+    queue: String,
+    begun: Instant,
+}
+
 impl Health {
-    /// Ready and alive. It is not alive when a pass has been under way for longer than `stalled_after` and none has
-    /// ended in that time. The second condition is for connections with thousands of users: right after a start most
+    /// Ready and alive. It is not alive when a pass has been under way for longer than `stalled_after` and none of its queue
+    /// has ended in that time. The second condition is for connections with thousands of users: right after a start most
     /// of their passes wait long for their turn, and a restart would only send them back to the end of the queue.
     #[must_use]
     pub fn new(stalled_after: Duration) -> Self {
@@ -67,12 +75,13 @@ impl Health {
         self.notes().leader = leader.map(str::to_owned);
     }
 
-    /// A pass over this object has begun; it ends when the answer is dropped.
+    /// A pass over this object has begun; it ends when the answer is dropped. Passes of one `queue`, mostly the users of a
+    /// connection, wait for each other.
     #[must_use = "the pass ends when this is dropped"]
-    pub fn pass_started(&self, object: impl Into<String>) -> PassUnderWay {
+    pub fn pass_started(&self, queue: impl Into<String>, object: impl Into<String>) -> PassUnderWay {
         let mut notes = self.notes();
         let number = notes.number();
-        notes.passes.insert(number, (object.into(), Instant::now()));
+        notes.passes.insert(number, Underway { object: object.into(), queue: queue.into(), begun: Instant::now() });
         PassUnderWay { health: self.clone(), number }
     }
 
@@ -85,12 +94,14 @@ impl Health {
     /// The objects whose passes have stalled, the oldest first; empty if all is well.
     #[must_use]
     pub fn stalled(&self) -> Vec<String> {
-        let late = |moment: &Instant| moment.elapsed() > self.0.stalled_after;
         let notes = self.notes();
-        if notes.last_end.as_ref().is_some_and(|end| !late(end)) {
-            return Vec::new();
-        }
-        notes.passes.values().filter(|(_, begun)| late(begun)).map(|(object, _)| object.clone()).collect()
+        let moves = |queue: &String| notes.last_end.get(queue).is_some_and(|end| !self.is_late(end));
+        let stalled = |pass: &&Underway| self.is_late(&pass.begun) && !moves(&pass.queue);
+        notes.passes.values().filter(stalled).map(|pass| pass.object.clone()).collect()
+    }
+
+    fn is_late(&self, moment: &Instant) -> bool {
+        moment.elapsed() > self.0.stalled_after
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -129,8 +140,10 @@ pub struct PassUnderWay {
 impl Drop for PassUnderWay {
     fn drop(&mut self) {
         let mut notes = self.health.notes();
-        notes.passes.remove(&self.number);
-        notes.last_end = Some(Instant::now());
+        notes.last_end.retain(|_, end| !self.health.is_late(end));
+        if let Some(Underway { queue, .. }) = notes.passes.remove(&self.number) {
+            notes.last_end.insert(queue, Instant::now());
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::caller::{Ask, Caller};
+use super::endpoint::{below, check_base};
 use super::error::{Call, Fault, RemoteError};
-use super::http::{Reply, SetupError, check_base};
+use super::http::{Reply, SetupError};
 use super::pace::Priority;
 use super::wire;
 use crate::domain::desired::{Changes, Desired};
@@ -162,19 +163,13 @@ impl AppMaker {
         self.caller.send(ask, |_| HeaderMap::from_iter([(AUTHORIZATION, authorization)]), read).await
     }
 
-    /// Path segments are pushed one by one onto the endpoint's own; ids are hexadecimal digits by their type.
+    /// Ids are hexadecimal digits by their type.
     fn url(&self, project: &ProjectPath, webhook: Option<WebhookId>) -> Option<Url> {
         let ProjectPath { organization, project } = project;
-        let mut url = self.base.clone();
-        let mut path = url.path_segments_mut().ok()?;
-        // However many slashes the endpoint ends in: an empty segment in the middle would be another path.
-        for _ in self.base.path().rsplit('/').take_while(|segment| segment.is_empty()) {
-            path.pop_if_empty();
-        }
-        path.extend(["organizations", &organization.to_string(), "projects", &project.to_string()]);
-        path.extend(["settings", "webhooks"]).extend(webhook.map(|id| id.to_string()));
-        drop(path);
-        Some(url)
+        let (organization, project) = (organization.to_string(), project.to_string());
+        let webhook = webhook.map(|id| id.to_string());
+        let segments = ["organizations", &organization, "projects", &project, "settings", "webhooks"];
+        below(&self.base, segments.into_iter().chain(webhook.as_deref()))
     }
 }
 

@@ -55,14 +55,6 @@ pub enum SetupError {
     BadToken,
 }
 
-/// Whether an endpoint is a place and a path, to which the paths of an API can be added.
-pub(super) fn check_base(base: &Url) -> Result<(), SetupError> {
-    let plain = base.username().is_empty() && base.password().is_none();
-    let nothing_more = base.query().is_none() && base.fragment().is_none();
-    let usable = matches!(base.scheme(), "http" | "https") && plain && nothing_more;
-    if usable { Ok(()) } else { Err(SetupError::BadEndpoint) }
-}
-
 /// A client with its own connections and trust roots. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct HttpClient {

@@ -7,6 +7,7 @@
 pub mod app_maker;
 pub mod caller;
 pub mod codearts;
+mod endpoint;
 pub mod error;
 pub mod gate;
 pub mod http;

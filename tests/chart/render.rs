@@ -122,12 +122,18 @@ fn each_value_changes_what_is_rendered() {
     leaves("", &defaults, &mut paths);
     let at = |values: &Value, path: &str| path.split('.').fold(values.clone(), |value, name| value[name].clone());
     let (before, whole) = (rendered(&least).unwrap(), rendered(&everything).unwrap());
-    // Set alone, or, where it needs another value, unset alone.
+    // Set alone, or, where it needs another value, unset alone, or with one item less.
     let changes = |path: &str| {
-        let (mut more, mut less) = (least.clone(), everything.clone());
-        put(&mut more, path, &at(&everything, path));
-        put(&mut less, path, &at(&defaults, path));
-        rendered(&more).is_some_and(|text| text != before) || rendered(&less).is_some_and(|text| text != whole)
+        let differs = |values: &Value, value: &Value, from: &[u8]| {
+            let mut values = values.clone();
+            put(&mut values, path, value);
+            rendered(&values).is_some_and(|text| text != from)
+        };
+        let value = at(&everything, path);
+        let shorter = value.as_array().map(|items| json!(items[1..]));
+        differs(&least, &value, &before)
+            || differs(&everything, &at(&defaults, path), &whole)
+            || shorter.is_some_and(|shorter| differs(&everything, &shorter, &whole))
     };
     assert_eq!(rendered(&everything).unwrap(), whole, "what is never the same twice would show any value");
     let without: Vec<_> = paths.iter().map(|(path, _)| path.as_str()).filter(|path| !changes(path)).collect();

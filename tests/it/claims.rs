@@ -10,7 +10,7 @@ async fn second_connection(world: &World) {
     world.sim.add_token("second-token");
     world.secret("second", &[("token", "second-token")]).await;
     let from = json!({ "secretKeyRef": { "name": "second", "key": "token" } });
-    let endpoint = format!("{}/", world.sim.http_endpoint());
+    let endpoint = format!("{}//", world.sim.http_endpoint());
     world.connection("second", json!({ "appMaker": { "endpoint": endpoint, "tokenFrom": from } })).await;
 }
 

@@ -95,7 +95,7 @@ async fn bring_back(world: &mut World, cases: &[Case]) {
 /// One that takes over what somebody made at the console, as `more` says.
 fn adopted(world: &World, name: &'static str, more: Value) -> Case {
     let case = Case::new(world, name, Behaviour::default(), Backup::Manifest, more);
-    let there = NewWebhook::new(name, &format!("https://hooks.example.com/{name}"));
+    let there = NewWebhook::new(name, format!("https://hooks.example.com/{name}"));
     world.sim.console_create(&case.project.id, there).unwrap();
     case
 }

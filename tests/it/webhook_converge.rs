@@ -27,6 +27,20 @@ async fn a_field_that_the_remote_changes_back_is_corrected_twice_and_then_left()
     assert_writes(&world, &["PATCH name", "PATCH name"]);
 }
 
+#[tokio::test]
+async fn a_header_that_the_remote_drops_is_sent_twice_more_and_then_told() {
+    let world = World::with(|setup| setup.flag("--settle-time", "1s")).await;
+    world.behave(Behaviour { drop_headers: vec!["X-Team".into()], ..Behaviour::default() });
+    world.webhook("builds", json!({ "headers": [{ "name": "X-Team", "value": "shop" }] })).await;
+    let object = world.wait_reason("builds", "NotConverging").await;
+    assert!(message(&object).contains("headers[X-Team]"), "{}", message(&object));
+    assert_eq!(corrections(&object), [("headers[X-Team]".to_owned(), 2)]);
+    let writes = ["POST", "PATCH headers", "PATCH headers"];
+    assert_writes(&world, &writes);
+    assert_eq!(ready_reason(&world.pass("builds").await), Some("NotConverging"));
+    assert_writes(&world, &writes);
+}
+
 /// What status tells of what keeps coming back.
 fn corrections(object: &ProjectWebhook) -> Vec<(String, u32)> {
     status(object).corrections.into_iter().map(|c| (c.field, c.count)).collect()

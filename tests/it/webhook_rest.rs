@@ -8,7 +8,7 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use serde_json::json;
-use simulator::{Fault, WebhookEdit};
+use simulator::{Fault, FaultKind, WebhookEdit};
 
 use crate::support::{DEADLINE, World, assert_calls, assert_writes, is_ready, of_project, passes, rendered, status};
 
@@ -45,6 +45,27 @@ async fn at_rest_one_list_serves_ten_webhooks_and_nothing_is_written() {
     // A look may be under way when the counting begins, and another when it ends.
     assert!(lists <= looked(&metrics).div_ceil(10) + 2, "{lists} LISTs for {} looks", looked(&metrics));
     assert_eq!(versions(&world).await, before, "nothing was written to Kubernetes");
+}
+
+/// While it gathers, an object has a time at which it would go on alone. If its pass is under way by then, that is no reason for
+/// another one.
+#[tokio::test]
+async fn a_pass_that_takes_longer_than_its_object_would_have_waited_is_followed_by_no_other() {
+    const OBJECTS: u64 = 4;
+    let world = World::start().await;
+    world.webhook("first", json!({})).await;
+    world.wait_ready("first").await;
+    let slow = FaultKind::Latency { ms: 3000, applied: false };
+    world.sim.add_fault(Fault::new(slow).operations(["create"]));
+    let before = passes(&world.metrics().await);
+    let recording = world.record().await;
+    world.create_all((0..OBJECTS).map(|n| (format!("hook-{n}"), json!({})))).await;
+    recording.wait_count(OBJECTS as usize, "Ready", is_ready).await;
+    // Whatever was requested meanwhile has its turn before this one.
+    world.webhook("last", json!({})).await;
+    world.wait_ready("last").await;
+    let passes = passes(&world.metrics().await) - before;
+    assert!(passes < 2 * OBJECTS, "{passes} passes over {OBJECTS} objects and one more");
 }
 
 #[tokio::test]

@@ -83,7 +83,6 @@ fn unused<K: Kind>(context: &Context, key: &ObjectKey) {
 pub(super) fn start_objects<K: Kind, O>(
     context: &Arc<Context>,
     scopes: impl Iterator<Item = (Option<String>, Watch<K::Object>)>,
-    concurrency: u16,
     stop: &watch::Receiver<bool>,
     running: &mut Vec<JoinHandle<()>>,
 ) -> Router
@@ -105,7 +104,9 @@ where
             let driver = Arc::clone(&driver);
             async move { driver.reconcile(object).await }
         };
-        running.push(tokio::spawn(run(store, listed.clone(), receiver, concurrency, stopped(stop.clone()), pass)));
+        // No limit beside that of the driver's lanes, or dead connections would take all places of this one, and those that
+        // the lanes keep for healthy ones would be worth nothing.
+        running.push(tokio::spawn(run(store, listed.clone(), receiver, None, stopped(stop.clone()), pass)));
     }
     Router::new(routes)
 }
@@ -148,7 +149,7 @@ pub(super) fn start_connections<K: ConnectionObject>(
             let context = Arc::clone(&context);
             async move { connection::reconcile(&context, object.as_ref()).await }
         };
-        running.push(tokio::spawn(run(store, listed, receiver, CONCURRENCY, stopped(stop.clone()), pass)));
+        running.push(tokio::spawn(run(store, listed, receiver, Some(CONCURRENCY), stopped(stop.clone()), pass)));
     }
     Router::new(routes)
 }

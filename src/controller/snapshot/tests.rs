@@ -65,6 +65,19 @@ fn an_interval_that_the_rate_does_not_allow_is_stretched_and_told() {
     assert!(is_wound(&project, 200, 30), "what the rate allows is no reason to look more often than was asked for");
 }
 
+/// Whoever holds one of the two locks and waits for the other would hang everything.
+#[test]
+fn projects_are_counted_while_nobody_is_kept_from_forgetting() {
+    let projects = Snapshots::default();
+    let connection = ConnectionKey { kind: ConnectionKind::Connection, key: key("app-maker") };
+    let project = projects.project(&connection, path());
+    let least = || {
+        projects.forget(&key("gone"));
+        Duration::ZERO
+    };
+    assert!(project.due(&key("a"), seconds(30), at(0), least, &Metrics::new()).is_some());
+}
+
 #[test]
 fn how_late_a_look_comes_is_counted() {
     let (project, metrics) = (Project::default(), Metrics::new());
@@ -83,14 +96,15 @@ fn a_list_is_kept_until_all_objects_of_the_project_have_used_it_but_not_for_ever
     let projects = Snapshots::default();
     let connection = ConnectionKey { kind: ConnectionKind::Connection, key: key("app-maker") };
     let project = projects.project(&connection, path());
-    let is_kept = |uses, members, now| {
+    let is_kept = |users: &[&str], members, now| {
         let latest = Some(Arc::new(Snapshot { webhooks: vec![], begun: at(100) }));
-        *project.state.try_lock().unwrap() = State { latest, uses, ..State::default() };
+        let used_by = users.iter().map(|name| key(name)).collect();
+        *project.state.try_lock().unwrap() = State { latest, used_by, ..State::default() };
         projects.sweep(at(now), |of, id| if (of, id) == (&connection, path().project) { members } else { 0 });
         project.state.try_lock().unwrap().latest.is_some()
     };
-    assert!(is_kept(2, 2, 104), "who is applied a moment later shares it");
-    assert!(!is_kept(2, 2, 106));
-    assert!(is_kept(1, 2, 106), "the other one has not come yet");
-    assert!(!is_kept(1, 2, 136), "and will not: it asks for a new one");
+    assert!(is_kept(&["a", "b"], 2, 104), "who is applied a moment later shares it");
+    assert!(!is_kept(&["a", "b"], 2, 106));
+    assert!(is_kept(&["a", "a"], 2, 106), "the other one has not come yet");
+    assert!(!is_kept(&["a"], 2, 136), "and will not: it asks for a new one");
 }

@@ -68,11 +68,23 @@ async fn the_server_ends_when_it_is_told_to() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_ends_elsewhere_hides_no_stall() {
+    let health = Health::new(STALLED_AFTER);
+    let _slow = health.pass_started("Connection shop/a", "ProjectWebhook shop/builds");
+    tokio::time::advance(STALLED_AFTER).await;
+    drop(health.pass_started("Connection shop/b", "ProjectWebhook shop/other"));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(health.stalled(), ["ProjectWebhook shop/builds"]);
+    drop(health.pass_started("Connection shop/a", "ProjectWebhook shop/another"));
+    assert!(health.stalled().is_empty(), "its queue moves");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pass_that_does_not_end_while_no_other_does_is_a_stall_until_it_ends() {
     let health = Health::new(STALLED_AFTER);
-    let slow = health.pass_started("ProjectWebhook shop/builds");
+    let slow = health.pass_started("Connection shop/a", "ProjectWebhook shop/builds");
     tokio::time::advance(STALLED_AFTER / 2).await;
-    let _newer = health.pass_started("ProjectWebhook shop/other");
+    let _newer = health.pass_started("Connection shop/a", "ProjectWebhook shop/other");
     tokio::time::advance(STALLED_AFTER / 2 + Duration::from_secs(1)).await;
     assert_eq!(health.stalled(), ["ProjectWebhook shop/builds"]);
     drop(slow);
@@ -82,10 +94,10 @@ async fn a_pass_that_does_not_end_while_no_other_does_is_a_stall_until_it_ends()
 #[tokio::test(start_paused = true)]
 async fn a_long_queue_that_moves_is_no_stall() {
     let health = Health::new(STALLED_AFTER);
-    let _waiting = health.pass_started("ProjectWebhook shop/last");
+    let _waiting = health.pass_started("Connection shop/a", "ProjectWebhook shop/last");
     for _ in 0..10 {
         tokio::time::advance(STALLED_AFTER / 2).await;
-        drop(health.pass_started("ProjectWebhook shop/next"));
+        drop(health.pass_started("Connection shop/a", "ProjectWebhook shop/next"));
         assert!(health.stalled().is_empty());
     }
     tokio::time::advance(STALLED_AFTER * 2).await;

@@ -10,8 +10,9 @@ use crate::domain::ids::TaskId;
 use crate::domain::notification::Channel;
 use crate::ops::metrics::Provider;
 use crate::remote::caller::{Ask, Caller};
+use crate::remote::endpoint::{below, check_base};
 use crate::remote::error::{Call, Fault, RemoteError};
-use crate::remote::http::{Reply, SetupError, check_base};
+use crate::remote::http::{Reply, SetupError};
 use crate::remote::pace::Priority;
 
 /// The call.
@@ -78,7 +79,7 @@ impl Check {
         let ask = Ask {
             provider: Provider::CodeArtsCheck,
             call: TASK_WEBHOOK_INFO,
-            url: self.url(task),
+            url: url(&self.base, task),
             about: task,
             json: None,
             priority,
@@ -86,11 +87,31 @@ impl Check {
         let read = |reply: Reply| wire::channels(&reply.body?).map_err(Fault::Body);
         self.caller.send(ask, |url| proof.headers(url), read).await
     }
+}
 
-    /// The id is one segment by its type.
-    fn url(&self, task: &TaskId) -> Option<Url> {
-        let mut url = self.base.clone();
-        url.path_segments_mut().ok()?.pop_if_empty().extend(["v4", "tasks", &task.to_string(), "task-webhook-info"]);
-        Some(url)
+/// The id is one segment by its type.
+fn url(base: &Url, task: &TaskId) -> Option<Url> {
+    below(base, ["v4", "tasks", &task.to_string(), "task-webhook-info"])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::remote::endpoint::properties::{endpoints, is_below};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        #[test]
+        fn no_task_and_no_endpoint_leads_to_another_place_or_path_than_the_documented_one_below_the_endpoint(
+            base in endpoints(),
+            task in "[A-Za-z0-9_-]{1,32}",
+        ) {
+            let url = url(&base, &task.parse().unwrap()).unwrap();
+            is_below(&base, &url, &format!("/v4/tasks/{task}/task-webhook-info"))?;
+        }
     }
 }

@@ -18,8 +18,9 @@ use super::auth::AuthToken;
 use crate::domain::secret::SecretText;
 use crate::ops::metrics::Provider;
 use crate::remote::caller::{Ask, Caller};
+use crate::remote::endpoint::{below, check_base};
 use crate::remote::error::{BodyFault, Call, Fault, RemoteError};
-use crate::remote::http::{Reply, SetupError, check_base};
+use crate::remote::http::{Reply, SetupError};
 use crate::remote::pace::Priority;
 
 /// The call.
@@ -142,18 +143,10 @@ impl Tokens {
     }
 
     async fn exchange(&self, caller: &Caller, priority: Priority) -> Result<Issued, RemoteError> {
-        let mut url = self.iam.clone();
-        let url = url
-            .path_segments_mut()
-            .is_ok_and(|mut path| {
-                path.pop_if_empty().extend(["v3", "auth", "tokens"]);
-                true
-            })
-            .then_some(url);
         let ask = Ask {
             provider: Provider::CodeArtsIam,
             call: ISSUE_TOKEN,
-            url,
+            url: url(&self.iam),
             about: &"-",
             json: Some(self.login.body()),
             priority,
@@ -173,6 +166,10 @@ impl Login {
             "scope": { "project": { "name": project } },
         } })
     }
+}
+
+fn url(iam: &Url) -> Option<Url> {
+    below(iam, ["v3", "auth", "tokens"])
 }
 
 /// The token from the header, and its end from the body. Without a token the answer is none; without an end it is one.

@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 use proptest::prelude::*;
+use reqwest::header::HeaderValue;
 
 use super::*;
+use crate::remote::endpoint::properties::{endpoints, is_below};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -66,5 +68,27 @@ proptest! {
                                                         issued in proptest::option::of("\\PC{0,40}")) {
         let body = described(&expires, issued.as_deref());
         prop_assert!(lifetime(&body, Timestamp::UNIX_EPOCH).is_none_or(|lifetime| !lifetime.is_zero()));
+    }
+
+    #[test]
+    fn no_endpoint_leads_to_another_place_or_path_than_the_documented_one_below_it(iam in endpoints()) {
+        is_below(&iam, &url(&iam).unwrap(), "/v3/auth/tokens")?;
+    }
+
+    #[test]
+    fn any_answer_is_read_without_panic_and_is_a_token_only_with_one_in_its_header(
+        header in prop::option::of(prop::collection::vec(prop_oneof![0x20..0x7fu8, 0x80..=0xffu8], 0..40)),
+        body in prop_oneof![prop::collection::vec(any::<u8>(), 0..60), "[{}\\[\\]\":,a-z0-9]{0,60}".prop_map(String::into_bytes)],
+        expires in "\\PC{0,30}",
+        described_so in any::<bool>(),
+    ) {
+        let body = if described_so { described(&expires, None).to_string().into_bytes() } else { body };
+        let headers = header.iter().map(|bytes| (SUBJECT_TOKEN, HeaderValue::from_bytes(bytes).unwrap())).collect();
+        let read = read(Reply { status: 201, headers, body: Ok(body) }, Instant::now());
+        let carries_one = header.is_some_and(|bytes| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic));
+        prop_assert_eq!(read.is_ok(), carries_one);
+        if let Ok(issued) = read {
+            prop_assert!(issued.renew_at <= issued.ends_at);
+        }
     }
 }

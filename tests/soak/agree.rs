@@ -34,8 +34,8 @@ pub struct Scene<'a> {
     /// By kind and name.
     pub connections: &'a BTreeMap<(String, String), Held>,
     pub remote: &'a [Vec<Webhook>; PROJECTS],
-    /// Ids that some status has named at some time.
-    pub recorded: &'a BTreeSet<String>,
+    /// Ids that some status has named at some time, and as what.
+    pub recorded: &'a BTreeMap<String, Option<Ownership>>,
     /// When, since the storm began, which project did not show values.
     pub hidden: &'a [Spell],
     /// Made at the console, and nobody's business.
@@ -71,6 +71,7 @@ pub fn disagreements(scene: &Scene<'_>) -> Vec<Disagreement> {
     for project in 0..PROJECTS {
         all.extend(leftovers(scene, project));
     }
+    all.extend(adopted(scene));
     all
 }
 
@@ -148,7 +149,7 @@ fn webhooks(scene: &Scene<'_>, declaration: &Declaration, object: &ProjectWebhoo
     let remote = &scene.remote[declaration.place().project];
     let mine = |webhook: &&Webhook| {
         let of_this_life = owner_of(&webhook.url) == Some((declaration.object, declaration.life));
-        let found = scene.ledger.found.contains(&webhook.id);
+        let found = scene.ledger.found.contains_key(&webhook.id);
         is_marked_for(webhook, declaration) || (of_this_life && !found) || webhook.id == recorded
     };
     let mine: Vec<_> = remote.iter().filter(mine).collect();
@@ -205,7 +206,7 @@ fn leftovers(scene: &Scene<'_>, project: usize) -> Vec<Disagreement> {
     let nobodys = |id: &String| Disagreement::about(None, format!("project {project}: webhook {id} is nobody's"));
     wrong.extend(strangers.map(|webhook| nobodys(&webhook.id)));
     for ((object, life), ids) in left(scene, project) {
-        let orphaned = scene.ledger.ended[&(object, life)].orphaned;
+        let orphaned = scene.ledger.ended[&(object, life)].orphans();
         let of = format!("project {project}: {} of life {life} of {}", names(&ids), object_name(object));
         let mut about = |what: &str| wrong.push(Disagreement::about(Some(object), format!("{of} {what}")));
         if !orphaned && !ids.iter().all(|id| is_suspect(scene, project, id)) {
@@ -220,13 +221,32 @@ fn leftovers(scene: &Scene<'_>, project: usize) -> Vec<Disagreement> {
     wrong
 }
 
+/// What lives that ended had adopted: it stays and is named, unless it was to be deleted with them.
+fn adopted(scene: &Scene<'_>) -> Vec<Disagreement> {
+    let mut wrong = vec![];
+    for (id, life) in &scene.ledger.found {
+        let was_adopted = scene.recorded.get(id) == Some(&Some(Ownership::Adopted));
+        let Some(ended) = scene.ledger.ended.get(life).filter(|_| was_adopted) else { continue };
+        let is_there = scene.remote.iter().flatten().any(|webhook| webhook.id == *id);
+        let what = match (ended.deletion == Some("Delete"), is_there) {
+            (true, true) => "should be deleted",
+            (false, false) if !scene.ledger.removed.contains(id) => "was not the operator's to delete",
+            (false, true) if !scene.warned.contains(id) => "left without a word",
+            _ => continue,
+        };
+        let text = format!("{id}, adopted in life {} of {}, {what}", life.1, object_name(life.0));
+        wrong.push(Disagreement::about(Some(life.0), text));
+    }
+    wrong
+}
+
 /// What is left of lives that ended, by object and life.
 fn left<'a>(scene: &Scene<'a>, project: usize) -> BTreeMap<(usize, u32), Vec<&'a String>> {
     let recorded: BTreeSet<_> =
         scene.cluster.values().filter_map(|object| object.status.as_ref()?.webhook_id.as_ref()).collect();
     let mut left: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for webhook in &scene.remote[project] {
-        let explained = recorded.contains(&webhook.id) || scene.ledger.found.contains(&webhook.id);
+        let explained = recorded.contains(&webhook.id) || scene.ledger.found.contains_key(&webhook.id);
         // A second one of a live object is told there.
         let life = owner_of(&webhook.url).filter(|life| scene.ledger.ended.contains_key(life));
         if let Some(life) = life.filter(|_| !explained) {
@@ -245,13 +265,13 @@ fn is_suspect(scene: &Scene<'_>, project: usize, id: &String) -> bool {
         spells.any(|spell| spell.until.is_none_or(|until| created <= until))
     };
     scene.ledger.suspected.contains(id)
-        || (!scene.recorded.contains(id) && webhook.is_some_and(|webhook| hidden(webhook.created_at)))
+        || (!scene.recorded.contains_key(id) && webhook.is_some_and(|webhook| hidden(webhook.created_at)))
 }
 
 /// Webhooks that are left of objects that were to be deleted with them.
 pub fn suspects(scene: &Scene<'_>) -> Vec<String> {
     let left = (0..PROJECTS).flat_map(|project| left(scene, project));
-    left.filter(|(life, _)| !scene.ledger.ended[life].orphaned).flat_map(|(_, ids)| ids).cloned().collect()
+    left.filter(|(life, _)| !scene.ledger.ended[life].orphans()).flat_map(|(_, ids)| ids).cloned().collect()
 }
 
 fn names(ids: &[&String]) -> String {

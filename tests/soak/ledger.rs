@@ -23,8 +23,15 @@ pub enum Phase {
 /// A life that ended, or is to end.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    /// It was to leave its webhook at the remote.
-    pub orphaned: bool,
+    /// Its deletionPolicy, if it had one.
+    pub deletion: Option<&'static str>,
+}
+
+impl Ended {
+    /// What it created was to be left at the remote.
+    pub fn orphans(&self) -> bool {
+        self.deletion == Some("Orphan")
+    }
 }
 
 /// See the module.
@@ -34,8 +41,10 @@ pub struct Ledger {
     pub versions: Versions,
     /// By object and life.
     pub ended: BTreeMap<(usize, u32), Ended>,
-    /// Ids of webhooks made at the console for somebody to adopt.
-    pub found: BTreeSet<String>,
+    /// Ids of webhooks made at the console for an object to adopt in this life.
+    pub found: BTreeMap<String, (usize, u32)>,
+    /// Ids of webhooks that were deleted at the console.
+    pub removed: BTreeSet<String>,
     /// Objects whose connection was changed since the storm began.
     pub moved: BTreeSet<usize>,
     /// Objects in whose webhook something was changed at the console since the storm began.
@@ -91,7 +100,7 @@ impl Ledger {
         }
         entry.phase = Phase::Going { next };
         let Declaration { object, life, deletion, .. } = entry.declaration;
-        self.ended.insert((object, life), Ended { orphaned: deletion == Some("Orphan") });
+        self.ended.insert((object, life), Ended { deletion });
         true
     }
 

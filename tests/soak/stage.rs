@@ -1,12 +1,12 @@
 //! What the storm goes over: a control plane and a remote.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt;
 use hookwright::api::connection::{ClusterConnection, Connection, ConnectionStatus};
-use hookwright::api::project_webhook::ProjectWebhook;
+use hookwright::api::project_webhook::{Ownership, ProjectWebhook};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -33,7 +33,7 @@ pub struct Stage {
     pub sim: Simulator,
     pub projects: Projects,
     pub bystanders: [Vec<Webhook>; PROJECTS],
-    recorded: Arc<Mutex<BTreeSet<String>>>,
+    recorded: Arc<Mutex<BTreeMap<String, Option<Ownership>>>>,
 }
 
 impl Stage {
@@ -202,7 +202,7 @@ impl Stage {
     }
 
     /// Ids of webhooks that the status of some object has named at some time.
-    pub fn recorded(&self) -> BTreeSet<String> {
+    pub fn recorded(&self) -> BTreeMap<String, Option<Ownership>> {
         self.recorded.lock().expect("nobody panics while noting an id").clone()
     }
 
@@ -239,13 +239,13 @@ impl Stage {
 }
 
 /// Notes the webhook of each status that is written.
-async fn note_recorded(client: Client, recorded: Arc<Mutex<BTreeSet<String>>>) {
+async fn note_recorded(client: Client, recorded: Arc<Mutex<BTreeMap<String, Option<Ownership>>>>) {
     let watch = watcher(Api::<ProjectWebhook>::all(client), watcher::Config::default());
     let mut objects = Box::pin(watch.default_backoff().touched_objects());
     while let Some(object) = objects.next().await {
         // It fails while Kubernetes is away, and goes on after that.
-        let id = object.ok().and_then(|object| object.status?.webhook_id);
-        recorded.lock().expect("nobody panics while noting an id").extend(id);
+        let noted = object.ok().and_then(|object| object.status).and_then(|s| Some((s.webhook_id?, s.ownership)));
+        recorded.lock().expect("nobody panics while noting an id").extend(noted);
     }
 }
 

@@ -132,7 +132,7 @@ async fn act(stage: &Stage, ledger: &mut Ledger, act: Act) -> Option<&'static st
         Act::Create { declaration, found } => {
             if found {
                 let id = lookalike(stage, ledger, &declaration);
-                ledger.found.insert(id);
+                ledger.found.insert(id, (declaration.object, declaration.life));
             }
             ledger.created(declaration.clone());
             stage.declare(&declaration).await;
@@ -165,6 +165,7 @@ async fn act(stage: &Stage, ledger: &mut Ledger, act: Act) -> Option<&'static st
         Act::Vanish { object } => {
             let (project, webhook) = at_the_console(stage, ledger, object)?;
             stage.sim.console_delete(&project, &webhook.id).unwrap();
+            ledger.removed.insert(webhook.id);
             ledger.vanished.insert(object);
             "deleted at the console"
         }

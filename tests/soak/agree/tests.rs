@@ -8,7 +8,7 @@ struct Books {
     ledger: Ledger,
     cluster: BTreeMap<(String, String), ProjectWebhook>,
     connections: BTreeMap<(String, String), Held>,
-    recorded: BTreeSet<String>,
+    recorded: BTreeMap<String, Option<Ownership>>,
     hidden: Vec<Spell>,
     remote: [Vec<Webhook>; PROJECTS],
     bystanders: [Vec<Webhook>; PROJECTS],
@@ -70,7 +70,7 @@ fn books() -> Books {
         ledger: Ledger::new(),
         cluster: BTreeMap::from([(key, serde_json::from_value(object).unwrap())]),
         connections: BTreeMap::from([connection(PLACES[0].connection, &[FINALIZER]), connection("second", &[])]),
-        recorded: BTreeSet::from(["a".into()]),
+        recorded: BTreeMap::from([("a".into(), Some(Ownership::Created))]),
         hidden: vec![],
         remote: Default::default(),
         bystanders: Default::default(),
@@ -231,6 +231,34 @@ fn what_was_deleted_is_gone_and_what_is_left_was_told() {
 }
 
 #[test]
+fn what_was_adopted_stays_and_was_told_unless_it_was_to_go() {
+    let adopted = |policy| {
+        let mut books = books().orphan(policy);
+        books.ledger.found.insert("a".into(), (7, 1));
+        books.recorded.insert("a".into(), Some(Ownership::Adopted));
+        books.own()[1].headers.clear();
+        books
+    };
+    for policy in [None, Some("Orphan")] {
+        adopted(policy).says("left without a word");
+        let mut told = adopted(policy);
+        told.warned.insert("a".into());
+        assert_eq!(disagreements(&told.scene()), []);
+        told.own().pop();
+        told.says("was not the operator's to delete");
+        told.ledger.removed.insert("a".into());
+        assert_eq!(disagreements(&told.scene()), []);
+    }
+    let mut deleted = adopted(Some("Delete"));
+    deleted.says("should be deleted");
+    deleted.own().pop();
+    assert_eq!(disagreements(&deleted.scene()), []);
+    let mut never = adopted(Some("Delete"));
+    never.recorded.clear();
+    assert_eq!(disagreements(&never.scene()), [], "it was never adopted");
+}
+
+#[test]
 fn only_what_was_hidden_and_never_recorded_is_left_on_suspicion() {
     let left = || {
         let mut left = books().orphan(None);
@@ -243,7 +271,7 @@ fn only_what_was_hidden_and_never_recorded_is_left_on_suspicion() {
     let mut hidden = left();
     hidden.hidden.push(spell(PLACES[0].project, None));
     assert_eq!((disagreements(&hidden.scene()), suspects(&hidden.scene())), (vec![], vec!["a".to_owned()]));
-    hidden.recorded.insert("a".into());
+    hidden.recorded.insert("a".into(), Some(Ownership::Created));
     hidden.says("should be deleted");
     let mut elsewhere = left();
     elsewhere.hidden.push(spell(PLACES[0].project + 1, None));

@@ -117,6 +117,12 @@ fn table(page: &Page, heading: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn the_archive_that_is_pushed_is_that_of_this_version() {
+    let named = format!("hookwright-{}-amd64.tar", env!("CARGO_PKG_VERSION"));
+    assert!(read("docs/install.md").text.contains(&named), "docs/install.md names no {named}");
+}
+
+#[test]
 fn the_table_of_flags_is_that_of_the_program() {
     let command = Cli::command();
     let run = command.find_subcommand("run").unwrap();

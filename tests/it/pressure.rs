@@ -33,6 +33,30 @@ const LANE: u64 = 64 / 2;
 /// Calls of one connection that can be under way at the same time, unless it says otherwise.
 const IN_FLIGHT: usize = 8;
 
+/// Kibibytes that the operator, as the debug build that the tests run, may take for an object that waits.
+const KIB_WAITING: u64 = 20;
+/// The same for one that has been through all of it, with what its writes and Events leave behind.
+const KIB_READY: u64 = 40;
+
+/// What the operator takes more than `before` is bounded by the number of objects.
+#[track_caller]
+fn assert_memory(world: &World, before: u64, objects: usize, each: u64) {
+    let now = world.operator().resident_kib();
+    println!("resident: {before} KiB before, {now} KiB with {objects} objects");
+    assert!(
+        now.saturating_sub(before) <= each * objects as u64,
+        "{before} KiB before, {now} KiB with {objects} objects"
+    );
+}
+
+/// What the operator takes once it has been through all of it, and has loaded what everybody needs. Nothing of that is counted.
+async fn warmed_up(world: &World) -> u64 {
+    world.webhook("first", json!({})).await;
+    world.wait_ready("first").await;
+    world.sim.clear_calls();
+    world.operator().resident_kib()
+}
+
 /// At the end of a storm: each object has its webhook, no POST was repeated but a refused one, and what was asked beside
 /// that is bounded by the number of refusals.
 async fn assert_weathered(world: &World, recording: &Recording, projects: &[ProjectRef], objects: u64) {
@@ -67,6 +91,8 @@ async fn a_storm_of_429_costs_one_more_call_for_each_and_everything_becomes_read
     const OBJECTS: u64 = 200;
     const STORM: u64 = 12;
     let world = World::start().await;
+    let before = warmed_up(&world).await;
+    let is_storms = |object: &ProjectWebhook| object.name_any().starts_with("hook-") && is_ready(object);
     let limited = |id, retry_after| {
         let kind = FaultKind::Status { code: 429, body: None, retry_after: Some(retry_after), applied: false };
         Fault::new(kind).id(id).rate(0.3).count(STORM / 2)
@@ -76,9 +102,10 @@ async fn a_storm_of_429_costs_one_more_call_for_each_and_everything_becomes_read
     let recording = world.record().await;
     let projects = projects(&world.sim, 4);
     world.create_all(spread(&projects, 50, &json!({}))).await;
-    recording.wait_count(OBJECTS as usize, "Ready", is_ready).await;
+    recording.wait_count(OBJECTS as usize, "Ready", is_storms).await;
     assert_eq!(world.sim.counts(None).status(Outcome::Status(429)), STORM);
     assert_weathered(&world, &recording, &projects, OBJECTS).await;
+    assert_memory(&world, before, OBJECTS as usize, KIB_READY);
 }
 
 /// How many calls each wave has: the next one begins after a pause that is twice as long each time.
@@ -190,6 +217,7 @@ async fn dead_connections_do_not_hold_up_a_healthy_one_beside_them() {
     world.sim.add_fault(Fault::new(FaultKind::Latency { ms: 150, applied: false }));
     let recording = world.record().await;
     let (at_once_alone, passes_alone, seconds_alone) = healthy(&world, &recording, "alone", HEALTHY).await;
+    let before = world.operator().resident_kib();
 
     let dead = Simulator::start(Options { tokens: vec![TOKEN.into()], ..Options::default() }).await.unwrap();
     dead.add_fault(Fault::new(FaultKind::Timeout { applied: false, hold_ms: None }));
@@ -229,22 +257,15 @@ async fn dead_connections_do_not_hold_up_a_healthy_one_beside_them() {
     let hangs = |object: &ProjectWebhook| status(object).observed_generation == -1;
     recording.wait_count(4 * DEAD, "still without an answer", hangs).await;
     assert_eq!(dead.counts(None).total, 2 * IN_FLIGHT as u64, "and nobody waited for these calls to end");
+    assert_memory(&world, before, 4 * DEAD + HEALTHY, KIB_READY);
 }
-
-/// Kibibytes that the operator, as the debug build that the tests run, may take for an object that waits.
-const KIB_WAITING: u64 = 20;
-/// The same for one that has been through all of it, with what its writes and Events leave behind.
-const KIB_READY: u64 = 40;
 
 #[tokio::test]
 async fn a_thousand_objects_with_a_broken_secret_cost_one_write_each_and_no_call_and_hold_up_nobody() {
     const OBJECTS: usize = 1000;
     let world = World::start().await;
     world.secret("receiver", &[("other", "one")]).await;
-    world.webhook("first", json!({})).await;
-    world.wait_ready("first").await;
-    world.sim.clear_calls();
-    let before = world.operator().resident_kib();
+    let before = warmed_up(&world).await;
     let recording = world.record().await;
     let versions = || recording.all().iter().filter(|object| object.name_any().starts_with("hook-")).count();
     let from = json!({ "secretKeyRef": { "name": "receiver", "key": "token" } });
@@ -258,9 +279,7 @@ async fn a_thousand_objects_with_a_broken_secret_cost_one_write_each_and_no_call
     world.wait_metrics("three passes over each", |metrics| passes(metrics) >= tried).await;
     assert_eq!(versions(), 2 * OBJECTS, "what the user applied, and one status");
     assert_eq!(world.sim.counts(None).total, 0);
-    let waiting = world.operator().resident_kib();
-    let most = KIB_WAITING * OBJECTS as u64;
-    assert!(waiting.saturating_sub(before) <= most, "{before} KiB before, {waiting} KiB while all wait");
+    assert_memory(&world, before, OBJECTS, KIB_WAITING);
 
     // On the same connection, one that is well is made and changed meanwhile.
     world.webhook("well", json!({})).await;
@@ -282,10 +301,7 @@ async fn a_thousand_objects_with_a_broken_secret_cost_one_write_each_and_no_call
     assert!(counts.operation("list") <= OBJECTS as u64, "looks are shared: {counts:?}");
     assert_eq!(counts.total, counts.operation("create") + counts.operation("list"));
     assert_eq!(versions(), 4 * OBJECTS, "and then the finalizer and one status more");
-    let after = world.operator().resident_kib();
-    println!("resident: {before} KiB, {waiting} KiB waiting, {after} KiB Ready; {counts:?}");
-    let most = KIB_READY * OBJECTS as u64;
-    assert!(after.saturating_sub(before) <= most, "{before} KiB before, {after} KiB after");
+    assert_memory(&world, before, OBJECTS, KIB_READY);
 }
 
 #[tokio::test]

@@ -49,8 +49,8 @@ const STORM: Duration = Duration::from_secs(75);
 
 /// How many objects a person may have to help in one storm, for each reason, and how many webhooks may be left on
 /// suspicion: several times what was seen. More of them are a mistake of the operator, however well each is excused.
-const HELPED: u64 = 10;
-const SUSPECTED: usize = 10;
+const HELPED: u64 = 3;
+const SUSPECTED: usize = 3;
 
 /// A number from the environment.
 fn number(variable: &str) -> Option<u64> {

@@ -63,10 +63,15 @@ pub async fn run<K, F>(
         Config::default().concurrency(limit.unwrap_or(0)),
     )
     .for_each(|ended| {
-        if let Err(Error::ObjectNotFound(reference)) = ended {
-            let namespace = reference.namespace.unwrap_or_default();
-            let key = ObjectKey { namespace: namespace.into(), name: reference.name.into() };
-            queue.not_found(&key, known.get(&reference_to::<K>(&key)).is_some());
+        match ended {
+            Err(Error::ObjectNotFound(reference)) => {
+                let namespace = reference.namespace.unwrap_or_default();
+                let key = ObjectKey { namespace: namespace.into(), name: reference.name.into() };
+                queue.not_found(&key, known.get(&reference_to::<K>(&key)).is_some());
+            }
+            Ok(_) => queue.ended(),
+            // Of a store that will never be filled, as the process stops.
+            Err(_) => {}
         }
         std::future::ready(())
     })
@@ -96,7 +101,8 @@ fn hand_over(queue: &Arc<Workqueue>, requests: UnboundedReceiver<ObjectKey>) -> 
 
 /// See the module.
 struct Workqueue {
-    /// How many may be handed over and wait for their pass.
+    /// How many may be handed over and wait for their pass, beside those whose pass is under way: they wait for its end, and
+    /// must not keep others from theirs.
     places: usize,
     state: Mutex<State>,
     room: Notify,
@@ -109,6 +115,8 @@ struct State {
     waiting: HashSet<ObjectKey>,
     /// Handed over, and its pass has not begun.
     handed: HashSet<ObjectKey>,
+    /// Passes under way.
+    running: usize,
 }
 
 impl Workqueue {
@@ -117,7 +125,7 @@ impl Workqueue {
     }
 
     fn add(&self, key: ObjectKey) {
-        let State { order, waiting, handed } = &mut *lock(&self.state);
+        let State { order, waiting, handed, .. } = &mut *lock(&self.state);
         if !handed.contains(&key) && waiting.insert(key.clone()) {
             order.push_back(key);
         }
@@ -125,8 +133,8 @@ impl Workqueue {
 
     /// Hands the next one over, if there is room.
     fn take(&self) -> Option<ObjectKey> {
-        let State { order, waiting, handed } = &mut *lock(&self.state);
-        if handed.len() >= self.places {
+        let State { order, waiting, handed, running } = &mut *lock(&self.state);
+        if handed.len() >= self.places + *running {
             return None;
         }
         let key = order.pop_front()?;
@@ -140,15 +148,22 @@ impl Workqueue {
 
     /// Its pass begins.
     fn begun(&self, key: &ObjectKey) {
-        if lock(&self.state).handed.remove(key) {
-            self.room.notify_one();
-        }
+        let mut state = lock(&self.state);
+        state.running += 1;
+        state.handed.remove(key);
+        self.room.notify_one();
+    }
+
+    /// A pass has ended.
+    fn ended(&self) {
+        lock(&self.state).running -= 1;
     }
 
     /// It was gone, and there is no pass. One of that name `is_there` by now: the request for it may have come while this was
     /// still handed over, and have been taken for the same.
     fn not_found(&self, key: &ObjectKey, is_there: bool) {
-        self.begun(key);
+        lock(&self.state).handed.remove(key);
+        self.room.notify_one();
         if is_there {
             self.add(key.clone());
         }
@@ -171,10 +186,20 @@ mod tests {
 
     #[test]
     fn no_more_are_handed_over_than_there_is_room_for() {
-        let queue = queue_of(2, &["a", "b", "c"]);
+        let queue = queue_of(2, &["a", "b", "c", "d"]);
         assert_eq!((queue.take(), queue.take(), queue.take()), (Some(key("a")), Some(key("b")), None));
         queue.begun(&key("b"));
+        queue.ended();
         assert_eq!((queue.take(), queue.take()), (Some(key("c")), None));
+    }
+
+    #[test]
+    fn those_that_wait_for_the_end_of_their_own_pass_keep_nobody_from_his() {
+        let queue = queue_of(1, &["a"]);
+        assert_eq!(queue.take(), Some(key("a")));
+        queue.begun(&key("a"));
+        ["a", "b"].into_iter().for_each(|name| queue.add(key(name)));
+        assert_eq!((queue.take(), queue.take()), (Some(key("a")), Some(key("b"))));
     }
 
     #[test]
@@ -202,19 +227,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_that_nobody_was_handed_over_for_makes_no_room() {
-        let queue = queue_of(1, &["a", "b"]);
-        assert_eq!(queue.take(), Some(key("a")));
-        queue.begun(&key("b"));
-        assert_eq!(queue.take(), None);
-    }
-
-    #[test]
     fn nothing_is_kept_of_a_crowd_that_has_passed() {
         let names: Vec<_> = (0..1000).map(|n| n.to_string()).collect();
         let queue = queue_of(1, &names.iter().map(String::as_str).collect::<Vec<_>>());
         while let Some(key) = queue.take() {
             queue.begun(&key);
+            queue.ended();
         }
         let state = lock(&queue.state);
         assert_eq!((state.order.capacity(), state.waiting.capacity()), (0, 0));

@@ -22,7 +22,7 @@ use crate::api::connection::{AllowedNamespaces, ConnectionSpec};
 use crate::api::source::KeyRef;
 use crate::domain::desired::strip_newline;
 use crate::domain::ids::ProjectPath;
-use crate::domain::pattern::{endpoint_allowed, read_endpoint};
+use crate::domain::pattern::{Place, endpoint_allowed};
 use crate::domain::refusal::Refusal;
 use crate::domain::secret::SecretText;
 use crate::remote::caller::Caller;
@@ -40,7 +40,7 @@ pub async fn connect(context: &Context, key: &ConnectionKey, declared: Declared)
     };
     let user = User::Connection(key.clone());
     let given = service::given(context, &declared.spec, namespace, &user).await?;
-    context.index.endpoint(key, given.endpoint.as_str());
+    context.index.endpoint(key, Place::of(&given.endpoint));
     let ca = match &declared.spec.ca_from {
         None => None,
         Some(from) => Some(value(context, SourceKind::ConfigMap, namespace, &from.config_map_key_ref, &user).await?),
@@ -93,7 +93,7 @@ pub fn allowed_endpoint_of(context: &Context, spec: &ConnectionSpec) -> Option<U
     allowed_endpoint(context, "its endpoint", endpoint).ok()
 }
 
-/// An endpoint in its one spelling. `field` is where it stands.
+/// An endpoint that may be called. `field` is where it stands.
 fn allowed_endpoint(context: &Context, field: &str, endpoint: &str) -> Result<Url, Refusal> {
     let refuse = || {
         let message = format!(
@@ -102,7 +102,7 @@ fn allowed_endpoint(context: &Context, field: &str, endpoint: &str) -> Result<Ur
         );
         Refusal::person(Reason::EndpointNotAllowed, message)
     };
-    let url = read_endpoint(endpoint).ok_or_else(refuse)?;
+    let url = Url::parse(endpoint).map_err(|_| refuse())?;
     if endpoint_allowed(&context.settings.endpoints, &url) { Ok(url) } else { Err(refuse()) }
 }
 

@@ -58,6 +58,15 @@ struct Unfinished {
     noted: Vec<String>,
 }
 
+/// What there is to begin a pass with.
+enum Taken<M> {
+    Record(Box<Record<M>>),
+    /// The cache lags behind our own last write.
+    Behind,
+    /// The watch has told its end since: nobody would ever forget what a pass remembers of it.
+    Gone,
+}
+
 /// Memories of all objects of a kind, by UID: an object that is deleted and created again is another one.
 pub struct Driver<K: Kind> {
     context: Arc<Context>,
@@ -110,12 +119,11 @@ impl<K: Kind> Driver<K> {
         if object.meta().deletion_timestamp.is_some() && !held {
             return Action::await_change();
         }
-        let record = lock(&self.records).remove(&uid).flatten().unwrap_or_else(|| self.first_met(&object));
-        if is_behind(object.resource_version().as_deref(), record.version.as_deref()) {
-            lock(&self.records).insert(uid, Some(record));
-            return Action::requeue(CACHE_LAG);
-        }
-        lock(&self.records).insert(uid.clone(), None);
+        let record = match self.take(&object, &uid) {
+            Taken::Record(record) => record,
+            Taken::Behind => return Action::requeue(CACHE_LAG),
+            Taken::Gone => return Action::await_change(),
+        };
         // This is the pass that it was to have; another one in the middle of this would be for nothing.
         self.timetable.put(&key, record.due, None);
         let started = Instant::now();
@@ -134,6 +142,21 @@ impl<K: Kind> Driver<K> {
         self.context.metrics.object_reason(K::KIND, reason, after);
         self.end(uid, pass, after, gathers);
         Action::await_change()
+    }
+
+    /// Takes the object's record for a pass, and leaves an empty slot.
+    fn take(&self, object: &K::Object, uid: &str) -> Taken<K::Memory> {
+        let mut records = lock(&self.records);
+        if !self.context.users.is_known(&K::user(object_key(object))) {
+            return Taken::Gone;
+        }
+        let record = records.remove(uid).flatten().unwrap_or_else(|| self.first_met(object));
+        if is_behind(object.resource_version().as_deref(), record.version.as_deref()) {
+            records.insert(uid.to_owned(), Some(record));
+            return Taken::Behind;
+        }
+        records.insert(uid.to_owned(), None);
+        Taken::Record(record)
     }
 
     /// Remembers what the next pass needs, and when it is due; nothing of an object that is gone. `reason` is that which
@@ -168,8 +191,9 @@ impl<K: Kind> Driver<K> {
     /// Asks for a pass over an object that has none now.
     fn call_later(&self, object: &K::Object, wait: Duration) {
         let mut records = lock(&self.records);
-        // One that has gone since has no users' entry, and nobody would remove its record.
         if !self.context.users.is_known(&K::user(object_key(object))) {
+            drop(records);
+            self.left(&K::connection(object), &object_key(object));
             return;
         }
         let slot = records.entry(object.uid().unwrap_or_default()).or_insert_with(|| Some(self.first_met(object)));
@@ -201,7 +225,12 @@ impl<K: Kind> Driver<K> {
             self.timetable.put(&key, record.due, None);
         }
         K::forget(&self.context, &key);
-        if let Some(next) = self.lanes.gone(&K::connection(object), &key) {
+        self.left(&K::connection(object), &key);
+    }
+
+    /// An object uses this connection no more: it waits for no place there.
+    pub fn left(&self, connection: &ConnectionKey, key: &ObjectKey) {
+        if let Some(next) = self.lanes.gone(connection, key) {
             self.context.triggers.user(K::user(next));
         }
     }

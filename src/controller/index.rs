@@ -23,6 +23,7 @@ use crate::domain::claim::Rivals;
 use crate::domain::ids::{ObjectKey, ProjectId, WebhookId};
 use crate::domain::intent::{Creating, Intent};
 use crate::domain::marker::{ClusterId, Marker};
+use crate::domain::pattern::Place;
 use crate::domain::status::current_reason;
 use crate::domain::time::Moment;
 
@@ -167,7 +168,7 @@ struct Maps {
     contested: HashMap<(ProjectId, Arc<str>), HashSet<ObjectKey>>,
     projects: HashMap<(ConnectionKey, ProjectId), Members>,
     conflicted: HashSet<ObjectKey>,
-    endpoints: HashMap<ConnectionKey, String>,
+    endpoints: HashMap<ConnectionKey, Place>,
     /// Webhooks that a pass is about to adopt: from the decision until status records it.
     adopting: HashMap<WebhookId, ObjectKey>,
 }
@@ -263,9 +264,9 @@ impl Index {
         self.lock().adopting.retain(|_, holder| holder != me);
     }
 
-    /// Takes note of a connection's endpoint: claims count per endpoint, whatever the connection.
-    pub fn endpoint(&self, connection: &ConnectionKey, endpoint: &str) {
-        self.lock().endpoints.insert(connection.clone(), endpoint.to_owned());
+    /// Takes note of where a connection leads: claims count per place, whatever the connection.
+    pub fn endpoint(&self, connection: &ConnectionKey, place: Place) {
+        self.lock().endpoints.insert(connection.clone(), place);
     }
 
     /// Forgets a connection that is gone.
@@ -275,8 +276,8 @@ impl Index {
 
     /// The rivals of an object, as decisions see them.
     #[must_use]
-    pub fn rivals(&self, me: &ObjectKey, endpoint: &str, project: ProjectId) -> impl Rivals + '_ {
-        RivalsOf { index: self, me: me.clone(), endpoint: endpoint.to_owned(), project }
+    pub fn rivals(&self, me: &ObjectKey, endpoint: Place, project: ProjectId) -> impl Rivals + '_ {
+        RivalsOf { index: self, me: me.clone(), endpoint, project }
     }
 
     fn entry(&self, key: &ObjectKey, object: &ProjectWebhook, connection: ConnectionKey, now: Moment) -> Entry {

@@ -54,9 +54,9 @@ impl Lanes {
     /// `goes_on` with what it has begun comes before all that have not.
     pub fn enter(&self, connection: &ConnectionKey, object: &ObjectKey, goes_on: bool) -> bool {
         let mut lanes = lock(&self.lanes);
-        lanes.entry(connection.clone()).or_default();
-        // As if one more lane were there: whoever comes next finds a place.
-        let share = (self.places / (lanes.len() + 1)).max(1);
+        // As if one more lane were there: whoever comes next finds a place. In lanes where nobody is, nobody needs one.
+        let others = lanes.iter().filter(|(other, lane)| *other != connection && lane.running > 0).count();
+        let share = (self.places / (others + 2)).max(1);
         let lane = lanes.entry(connection.clone()).or_default();
         // Nobody overtakes those who wait, as long as somebody is there to call the next one.
         let first = lane.called.remove(object) || goes_on;
@@ -87,7 +87,7 @@ impl Lanes {
         next
     }
 
-    /// An object is gone. If it did not wait, it may have been handed out, and then nobody would hand out the next one:
+    /// An object is gone, or uses another connection. If it did not wait, it may have been handed out, and then nobody would hand out the next one:
     /// returns that.
     pub fn gone(&self, connection: &ConnectionKey, object: &ObjectKey) -> Option<ObjectKey> {
         let mut lanes = lock(&self.lanes);
@@ -176,6 +176,19 @@ mod tests {
     fn every_lane_has_a_place_even_where_there_are_more_lanes_than_places() {
         let lanes = Lanes::new(2);
         assert!((0..5).all(|n| lanes.enter(&connection(&n.to_string()), &object("a"), false)));
+    }
+
+    #[test]
+    fn a_lane_whose_last_objects_went_elsewhere_takes_no_share() {
+        let lanes = Lanes::new(4);
+        let one = connection("one");
+        assert!(lanes.enter(&one, &object("a"), false) && lanes.enter(&one, &object("b"), false));
+        assert!(!lanes.enter(&one, &object("moved"), false) && !lanes.enter(&one, &object("c"), false));
+        assert_eq!(lanes.gone(&one, &object("moved")), None);
+        assert_eq!((lanes.leave(&one), lanes.leave(&one)), (Some(object("c")), None));
+        let other = connection("other");
+        let entered = ["1", "2", "3"].map(|name| lanes.enter(&other, &object(name), false));
+        assert_eq!(entered, [true, true, false]);
     }
 
     #[test]

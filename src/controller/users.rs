@@ -22,6 +22,8 @@ pub struct Used {
     pub connection: ConnectionKey,
     /// The connections that gained their first user or lost one.
     pub affected: Vec<ConnectionKey>,
+    /// The one that it used before, if it was another.
+    pub before: Option<ConnectionKey>,
 }
 
 impl Users {
@@ -29,20 +31,21 @@ impl Users {
     pub fn applied(&self, user: User, connection: ConnectionKey) -> Used {
         let mut maps = lock(&self.0);
         let connection = maps.users.get_key_value(&connection).map_or(connection, |(shared, _)| shared.clone());
-        let mut affected = vec![];
+        let (mut affected, mut left) = (vec![], None);
         if let Some(before) = maps.connections.insert(user.clone(), connection.clone()) {
             if before == connection {
-                return Used { connection, affected };
+                return Used { connection, affected, before: None };
             }
             maps.leave(&user, &before);
-            affected.push(before);
+            affected.push(before.clone());
+            left = Some(before);
         }
         let users = maps.users.entry(connection.clone()).or_default();
         users.insert(user);
         if users.len() == 1 {
             affected.push(connection.clone());
         }
-        Used { connection, affected }
+        Used { connection, affected, before: left }
     }
 
     /// This user is gone. Returns the connection that lost it.
@@ -113,7 +116,8 @@ mod tests {
         assert_eq!(users.applied(first.clone(), connection("c")).affected, []);
         assert_eq!(users.applied(second.clone(), connection("c")).affected, []);
         assert_eq!(users.of(&connection("c")), [first.clone(), second.clone()]);
-        assert_eq!(users.applied(first.clone(), connection("d")).affected, [connection("c"), connection("d")]);
+        let moved = users.applied(first.clone(), connection("d"));
+        assert_eq!((moved.affected, moved.before), (vec![connection("c"), connection("d")], Some(connection("c"))));
         assert_eq!((users.count(&connection("c")), users.count(&connection("d"))), (1, 1));
         assert_eq!(users.deleted(&second), Some(connection("c")));
         assert_eq!(users.deleted(&second), None);

@@ -15,8 +15,9 @@ pub fn admit(context: &Context, live: &Live) -> Result<(), Refusal> {
     live.credentials.admit(context.clock.now(), &live.key).map_err(|again| rejected(live, Retry::After(again)))
 }
 
-/// The remote took the credentials: if that is news, everybody goes on.
+/// The remote answered, and took the credentials: if that is news, everybody goes on.
 pub fn accepted(context: &Context, live: &Live) {
+    context.health.moved(&live.key.to_string());
     if live.credentials.accept() {
         context.triggers.connection(live.key.clone());
         for user in context.users.of(&live.key) {

@@ -21,9 +21,6 @@ use super::index::object_key;
 use super::sources::lock;
 use crate::domain::ids::ObjectKey;
 
-/// How many are handed over at a time where the passes are not limited here.
-const PLACES: u16 = 64;
-
 /// Both ends of the requests for passes.
 #[must_use]
 pub fn requests() -> (UnboundedSender<ObjectKey>, UnboundedReceiver<ObjectKey>) {
@@ -31,19 +28,19 @@ pub fn requests() -> (UnboundedSender<ObjectKey>, UnboundedReceiver<ObjectKey>) 
 }
 
 /// Runs passes for what is requested, once all is `listed` and until `stop`; passes under way are ended first. `limit` is how
-/// many at the same time; `None` where the passes themselves see to that.
+/// many at the same time.
 pub async fn run<K, F>(
     store: Store<K>,
     listed: Listed,
     requests: UnboundedReceiver<ObjectKey>,
-    limit: Option<u16>,
+    limit: u16,
     stop: impl Future<Output = ()> + Send + 'static,
     pass: impl Fn(Arc<K>) -> F + Send + Sync + 'static,
 ) where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
     F: Future<Output = Action> + Send + 'static,
 {
-    let queue = Arc::new(Workqueue::new(limit.unwrap_or(PLACES)));
+    let queue = Arc::new(Workqueue::new(limit));
     let handed = stream::once(listed).filter_map(|()| std::future::ready(None)).chain(hand_over(&queue, requests));
     let handed =
         handed.take_until(stop.boxed()).map(|key| Ok::<_, Infallible>(ReconcileRequest::from(reference_to::<K>(&key))));
@@ -59,8 +56,7 @@ pub async fn run<K, F>(
         Arc::new(()),
         store,
         handed,
-        // 0 is no limit.
-        Config::default().concurrency(limit.unwrap_or(0)),
+        Config::default().concurrency(limit),
     )
     .for_each(|ended| {
         match ended {

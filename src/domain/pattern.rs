@@ -140,18 +140,23 @@ impl fmt::Display for UrlPattern {
     }
 }
 
-/// Reads an endpoint into its one spelling: claims count per endpoint, and with slashes at its end, or a dot at the end of its
-/// host, it is the same place. `None` if the text is no URL with a host.
-#[must_use]
-pub fn read_endpoint(text: &str) -> Option<Url> {
-    let mut url = Url::parse(text).ok()?;
-    let host = url.host_str()?;
-    if let Some(host) = host.strip_suffix('.').map(str::to_owned) {
-        url.set_host(Some(&host)).ok()?;
+/// Where an endpoint is, however it is written: claims count per place. With slashes at its end, or dots at its host's, it is
+/// the same one; what is called is what was written, because a name with a dot is looked up in another way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place(Url);
+
+impl Place {
+    /// The place of an endpoint.
+    #[must_use]
+    pub fn of(endpoint: &Url) -> Self {
+        let mut url = endpoint.clone();
+        let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_owned();
+        // It was a host with a dot, so it is one without; what is none has no claims.
+        let _ = url.set_host(Some(&host));
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Self(url)
     }
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&path);
-    Some(url)
 }
 
 /// Whether an endpoint may be called: it has no user, query or fragment and is within one of the patterns.
@@ -187,21 +192,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    #[test]
-    fn however_an_endpoint_is_written_it_is_the_same() {
-        for text in ["https://a.example/api/v1//", "https://A.example./api/v1", "https://a.example:443/x/../api/v1/"] {
-            assert_eq!(read_endpoint(text).unwrap().as_str(), "https://a.example/api/v1", "{text}");
-        }
-        assert_eq!(read_endpoint("https://a.example.///"), read_endpoint("https://a.example"));
-        assert_eq!(read_endpoint("https://10.0.0.1./a"), read_endpoint("https://10.0.0.1/a"));
-        for text in ["a.example", "https://./a", "mailto:a@example.com", ""] {
-            assert_eq!(read_endpoint(text), None, "{text}");
-        }
-        assert_ne!(read_endpoint("https://a.example/api//v1"), read_endpoint("https://a.example/api/v1"));
-    }
-
     fn allowed(pattern: &str, url: &str) -> bool {
         pattern.parse::<UrlPattern>().unwrap().matches(&url.parse().unwrap())
+    }
+
+    #[test]
+    fn however_an_endpoint_is_written_its_place_is_the_same() {
+        let place = |text: &str| Place::of(&Url::parse(text).unwrap());
+        for text in [
+            "https://a.example/api/v1//",
+            "https://A.example./api/v1",
+            "https://a.example../api/v1",
+            "https://a.example:443/x/../api/v1/",
+        ] {
+            assert_eq!(place(text), place("https://a.example/api/v1"), "{text}");
+        }
+        assert_eq!(place("https://a.example.///"), place("https://a.example"));
+        assert_eq!(place("https://10.0.0.1./a"), place("https://10.0.0.1/a"));
+        assert_eq!(place("https://[::1]/a/"), place("https://[::1]/a"));
+        for other in ["https://a.example/api//v1", "http://a.example/api/v1", "https://a.example:444/api/v1"] {
+            assert_ne!(place(other), place("https://a.example/api/v1"), "{other}");
+        }
     }
 
     #[test]

@@ -39,8 +39,8 @@ struct Notes {
     next: u64,
     waiting: BTreeMap<u64, String>,
     passes: BTreeMap<u64, Underway>,
-    /// When a pass of each queue last ended; nothing that is longer ago than a stall.
-    last_end: BTreeMap<String, Instant>,
+    /// When a pass of each queue last ended or came further; nothing that is longer ago than a stall.
+    last_move: BTreeMap<String, Instant>,
     /// The replica that is at work in place of this one.
     leader: Option<String>,
 }
@@ -54,7 +54,7 @@ struct Underway {
 
 impl Health {
     /// Ready and alive. It is not alive when a pass has been under way for longer than `stalled_after` and none of its queue
-    /// has ended in that time. The second condition is for connections with thousands of users: right after a start most
+    /// has ended or come further in that time. The second condition is for connections with thousands of users: right after a start most
     /// of their passes wait long for their turn, and a restart would only send them back to the end of the queue.
     #[must_use]
     pub fn new(stalled_after: Duration) -> Self {
@@ -85,6 +85,13 @@ impl Health {
         PassUnderWay { health: self.clone(), number }
     }
 
+    /// Whoever waits in this queue does not wait in vain: it has come further, though perhaps no pass has ended.
+    pub fn moved(&self, queue: &str) {
+        let mut notes = self.notes();
+        notes.last_move.retain(|_, last| !self.is_late(last));
+        notes.last_move.insert(queue.to_owned(), Instant::now());
+    }
+
     /// Why it is not ready; empty if it is.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<String> {
@@ -95,7 +102,7 @@ impl Health {
     #[must_use]
     pub fn stalled(&self) -> Vec<String> {
         let notes = self.notes();
-        let moves = |queue: &String| notes.last_end.get(queue).is_some_and(|end| !self.is_late(end));
+        let moves = |queue: &String| notes.last_move.get(queue).is_some_and(|end| !self.is_late(end));
         let stalled = |pass: &&Underway| self.is_late(&pass.begun) && !moves(&pass.queue);
         notes.passes.values().filter(stalled).map(|pass| pass.object.clone()).collect()
     }
@@ -139,10 +146,9 @@ pub struct PassUnderWay {
 
 impl Drop for PassUnderWay {
     fn drop(&mut self) {
-        let mut notes = self.health.notes();
-        notes.last_end.retain(|_, end| !self.health.is_late(end));
-        if let Some(Underway { queue, .. }) = notes.passes.remove(&self.number) {
-            notes.last_end.insert(queue, Instant::now());
+        let ended = self.health.notes().passes.remove(&self.number);
+        if let Some(Underway { queue, .. }) = ended {
+            self.health.moved(&queue);
         }
     }
 }

@@ -45,9 +45,21 @@ fn the_patterns_and_filters_that_the_chart_takes_are_those_that_the_operator_tak
         merge(&mut all, values);
         template("hw", &all).status.success()
     };
-    let good =
-        ["a.example.com", "HTTP://*.example.com:*", "*.*.example.com:65535", "https://[::1]:8443", "10.0.0.1:80"];
+    let good = [
+        "a.example.com",
+        "a.example.com.",
+        "bücher.example",
+        "HTTP://*.example.com:*",
+        "*.*.example.com:65535",
+        "https://[::1]:8443",
+        "10.0.0.1:80",
+    ];
     let bad = [
+        "*.example.com.",
+        "a^b.example",
+        "a|b",
+        "a%2e",
+        "a\\b",
         "a*.example.com",
         "a.example.com:",
         "a..example.com",

@@ -31,6 +31,7 @@ use crate::domain::ids::{ObjectKey, OrganizationId, ProjectId, ProjectPath, Task
 use crate::domain::import::{Imported, Names, owner, project_webhook, task_notification};
 use crate::domain::notification::SeenSecret;
 use crate::domain::observed::Webhook;
+use crate::domain::pattern::Place as EndpointPlace;
 use crate::remote::app_maker::AppMaker;
 use crate::remote::codearts::check::Check;
 use crate::remote::pace::Priority;
@@ -200,7 +201,7 @@ impl Import {
         let webhooks = app_maker.list(path, Priority::Urgent).await?;
         // Nobody's: no object of the cluster is called so.
         let nobody = ObjectKey { namespace: "".into(), name: "".into() };
-        let rivals = context.index.rivals(&nobody, live.endpoint.as_str(), path.project);
+        let rivals = context.index.rivals(&nobody, EndpointPlace::of(&live.endpoint), path.project);
         for webhook in &webhooks {
             let called = called(webhook);
             if let Some(owner) = owner(webhook, &rivals) {

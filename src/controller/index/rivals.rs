@@ -4,12 +4,13 @@ use super::{Entry, Index, Maps};
 use crate::domain::claim::{Claimant, Rivals, Strength};
 use crate::domain::ids::{ObjectKey, ProjectId, WebhookId};
 use crate::domain::marker::Marker;
+use crate::domain::pattern::Place;
 
 /// The other objects, as one of them sees them.
 pub(super) struct RivalsOf<'a> {
     pub index: &'a Index,
     pub me: ObjectKey,
-    pub endpoint: String,
+    pub endpoint: Place,
     pub project: ProjectId,
 }
 

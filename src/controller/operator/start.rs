@@ -32,7 +32,7 @@ impl From<Arc<Driver<ProjectWebhookKind>>> for Webhooks {
 impl Observer<ProjectWebhook> for Webhooks {
     fn applied(&self, key: &ObjectKey, object: &ProjectWebhook, _: bool) {
         let context = self.0.context();
-        let connection = used::<ProjectWebhookKind>(context, key, object);
+        let connection = used(&self.0, key, object);
         let conflicted = context.index.applied(key, object, connection, context.clock.now());
         conflicted.into_iter().for_each(|key| context.triggers.project_webhook(key));
     }
@@ -57,7 +57,7 @@ impl From<Arc<Driver<TaskNotificationKind>>> for Notifications {
 
 impl Observer<TaskNotification> for Notifications {
     fn applied(&self, key: &ObjectKey, object: &TaskNotification, _: bool) {
-        used::<TaskNotificationKind>(self.0.context(), key, object);
+        used(&self.0, key, object);
     }
 
     fn deleted(&self, key: &ObjectKey, object: &TaskNotification) {
@@ -67,8 +67,12 @@ impl Observer<TaskNotification> for Notifications {
 }
 
 /// Notes the connection that an object uses, and tells those that gained their first user or lost one.
-fn used<K: Kind>(context: &Context, key: &ObjectKey, object: &K::Object) -> ConnectionKey {
-    let Used { connection, affected } = context.users.applied(K::user(key.clone()), K::connection(object));
+fn used<K: Kind>(driver: &Driver<K>, key: &ObjectKey, object: &K::Object) -> ConnectionKey {
+    let context = driver.context();
+    let Used { connection, affected, before } = context.users.applied(K::user(key.clone()), K::connection(object));
+    if let Some(before) = before {
+        driver.left(&before, key);
+    }
     affected.into_iter().for_each(|connection| context.triggers.connection(connection));
     connection
 }
@@ -104,9 +108,10 @@ where
             let driver = Arc::clone(&driver);
             async move { driver.reconcile(object).await }
         };
-        // No limit beside that of the driver's lanes, or dead connections would take all places of this one, and those that
-        // the lanes keep for healthy ones would be worth nothing.
-        running.push(tokio::spawn(run(store, listed.clone(), receiver, None, stopped(stop.clone()), pass)));
+        // Far above what the driver's lanes hand out. If it were the same, a few dead connections would take all places of this
+        // limit, and those that the lanes keep for healthy ones would be worth nothing.
+        let most = context.settings.max_concurrent.saturating_mul(4);
+        running.push(tokio::spawn(run(store, listed.clone(), receiver, most, stopped(stop.clone()), pass)));
     }
     Router::new(routes)
 }
@@ -149,7 +154,7 @@ pub(super) fn start_connections<K: ConnectionObject>(
             let context = Arc::clone(&context);
             async move { connection::reconcile(&context, object.as_ref()).await }
         };
-        running.push(tokio::spawn(run(store, listed, receiver, Some(CONCURRENCY), stopped(stop.clone()), pass)));
+        running.push(tokio::spawn(run(store, listed, receiver, CONCURRENCY, stopped(stop.clone()), pass)));
     }
     Router::new(routes)
 }

@@ -77,6 +77,10 @@ async fn what_ends_elsewhere_hides_no_stall() {
     assert_eq!(health.stalled(), ["ProjectWebhook shop/builds"]);
     drop(health.pass_started("Connection shop/a", "ProjectWebhook shop/another"));
     assert!(health.stalled().is_empty(), "its queue moves");
+    tokio::time::advance(STALLED_AFTER + Duration::from_secs(1)).await;
+    assert_eq!(health.stalled(), ["ProjectWebhook shop/builds"]);
+    health.moved("Connection shop/a");
+    assert!(health.stalled().is_empty(), "the remote answers, if slowly");
 }
 
 #[tokio::test(start_paused = true)]

@@ -89,10 +89,10 @@ impl Operator {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("it runs")
     }
 
-    /// Its resident memory in KiB, as the kernel counts it.
+    /// Its resident memory in KiB, as the kernel counts it, without the pages of the program: what it has run once stays.
     pub fn resident_kib(&self) -> u64 {
         let status = self.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel counts it");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("the kernel counts it");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 

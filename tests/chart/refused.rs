@@ -58,7 +58,6 @@ fn the_patterns_and_filters_that_the_chart_takes_are_those_that_the_operator_tak
         "*.example.com.",
         "a^b.example",
         "a|b",
-        "a%2e",
         "a\\b",
         "a*.example.com",
         "a.example.com:",

@@ -38,10 +38,10 @@ answered with the pattern; here the answer is what to write.
 {{- end -}}
 {{- range $name, $patterns := dict "allowedEndpoints" .allowedEndpoints "allowedReceivers" .allowedReceivers -}}
 {{- /* As the operator reads them: a * is a whole label, or the port. */ -}}
-{{- $name := "[^]\\[*/?#@,:.<>^|%\\\\\\s]+" -}}
-{{- $label := printf "(%s|\\*)" $name -}}
+{{- $plain := "[^]\\[*/?#@,:.<>^|%\\\\\\s]+" -}}
+{{- $label := printf "(%s|\\*)" $plain -}}
 {{- $port := "(\\*|[0-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])" -}}
-{{- $pattern := printf "^((?i:https?)://)?(\\[[0-9A-Fa-f:.]+\\]|%s(\\.%s)*|%s(\\.%s)*\\.)(:%s)?$" $label $label $name $name $port -}}
+{{- $pattern := printf "^((?i:https?)://)?(\\[[0-9A-Fa-f:.]+\\]|%s(\\.%s)*|%s(\\.%s)*\\.)(:%s)?$" $label $label $plain $plain $port -}}
 {{- range $patterns -}}
 {{- if not (regexMatch $pattern .) -}}
 {{- fail (printf "%s: %q is no pattern: write [scheme://]host[:port], for example https://hooks.example.com or *.example.com" $name .) -}}

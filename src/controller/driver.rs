@@ -47,6 +47,8 @@ struct Record<M> {
     due: Option<Moment>,
     /// What a pass has done that waits for others.
     unfinished: Option<Unfinished>,
+    /// Its finalizer was removed. The answer to that has the version of before, so no version tells when the cache shows it.
+    released: bool,
 }
 
 /// Where a record is kept; empty while a pass has it. Boxed: a table has room for up to twice as many as there are.
@@ -63,7 +65,8 @@ enum Taken<M> {
     Record(Box<Record<M>>),
     /// The cache lags behind our own last write.
     Behind,
-    /// The watch has told its end since: nobody would ever forget what a pass remembers of it.
+    /// It was let go, and the watch has told its end or will: a pass would look at the remote once more, and nobody would ever
+    /// forget what it remembers.
     Gone,
 }
 
@@ -129,7 +132,7 @@ impl<K: Kind> Driver<K> {
         let started = Instant::now();
         let called = format!("{} {key}", K::KIND.as_str());
         let _under_way = self.context.health.pass_started(connection.to_string(), called);
-        let Record { memory, failures, version: _, reason, due: _, unfinished } = *record;
+        let Record { memory, failures, version: _, reason, due: _, unfinished, released: _ } = *record;
         let Unfinished { wrote, noted } = unfinished.unwrap_or(Unfinished { wrote: false, noted: vec![] });
         let mut pass: Pass<'_, K> =
             Pass { key, memory, wrote, noted, failures, ..Pass::first(&self.context, object.as_ref()) };
@@ -147,7 +150,8 @@ impl<K: Kind> Driver<K> {
     /// Takes the object's record for a pass, and leaves an empty slot.
     fn take(&self, object: &K::Object, uid: &str) -> Taken<K::Memory> {
         let mut records = lock(&self.records);
-        if !self.context.users.is_known(&K::user(object_key(object))) {
+        let let_go = records.get(uid).and_then(Option::as_ref).is_some_and(|record| record.released);
+        if let_go || !self.context.users.is_known(&K::user(object_key(object))) {
             return Taken::Gone;
         }
         let record = records.remove(uid).flatten().unwrap_or_else(|| self.first_met(object));
@@ -170,9 +174,9 @@ impl<K: Kind> Driver<K> {
             self.context.metrics.object_reason(K::KIND, reason, None);
             K::forget(&self.context, &key);
             if !gone {
-                // As long as the cache still shows the finalizer, a pass would look at the remote once more.
                 let memory = K::Memory::default();
-                let record = Record { memory, failures: 0, version, reason: None, due: None, unfinished: None };
+                let record =
+                    Record { memory, failures: 0, version, reason: None, due: None, unfinished: None, released: true };
                 records.insert(uid, Some(Box::new(record)));
             }
             return;
@@ -185,7 +189,10 @@ impl<K: Kind> Driver<K> {
         let unfinished = gathers.then_some(Unfinished { wrote, noted });
         let next = again.map(|wait| self.context.clock.now().after(wait));
         self.timetable.put(&key, None, next);
-        records.insert(uid, Some(Box::new(Record { memory, failures, version, reason, due: next, unfinished })));
+        records.insert(
+            uid,
+            Some(Box::new(Record { memory, failures, version, reason, due: next, unfinished, released: false })),
+        );
     }
 
     /// Asks for a pass over an object that has none now.
@@ -214,7 +221,7 @@ impl<K: Kind> Driver<K> {
         let reason = K::status(object).and_then(|status| current_reason(K::conditions(status)));
         self.context.metrics.object_reason(K::KIND, None, reason);
         let memory = K::Memory::default();
-        Box::new(Record { memory, failures: 0, version: None, reason, due: None, unfinished: None })
+        Box::new(Record { memory, failures: 0, version: None, reason, due: None, unfinished: None, released: false })
     }
 
     /// The object is gone without a pass of ours: it had nothing at the remote.

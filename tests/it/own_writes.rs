@@ -57,3 +57,37 @@ async fn no_pass_begins_until_the_cache_shows_the_operators_own_last_write() {
         recording.up_to(&object).await.iter().filter_map(|v| ready_reason(v).map(str::to_owned)).collect();
     assert!(told.iter().all(|reason| reason == "Synced"), "{told:?}");
 }
+
+/// Kubernetes answers the removal of the last finalizer with the version that the object had before: nothing in the answer tells that
+/// the cache, which shows it for a while, is behind.
+#[tokio::test]
+async fn no_pass_begins_over_an_object_that_was_let_go_and_that_the_cache_still_shows() {
+    let mut world = World::with(|setup| setup.no_operator()).await;
+    let server = LaggingApiServer::start(world.client.clone()).await;
+    world.operator_setup.kubeconfig.clone_from(&server.kubeconfig);
+    world.restart_operator().await;
+    world.webhook("builds", json!({ "deletionPolicy": "Orphan" })).await;
+    world.wait_ready("builds").await;
+    server.hold();
+    world.delete("builds").await;
+    // It lists the object as it goes, and hears nothing of its end.
+    world.restart_operator().await;
+    world.wait_gone("builds").await;
+    world.sim.clear_calls();
+    // Each time the connection changes, its users are triggered.
+    let secrets = Api::<Secret>::namespaced(world.client.clone(), &world.namespace);
+    for _ in 0..3 {
+        let without_token = Patch::Merge(json!({ "data": { "token": null } }));
+        secrets.patch("app-maker", &PatchParams::default(), &without_token).await.unwrap();
+        connection_is(&world, "SecretNotFound").await;
+        world.secret("app-maker", &[("token", TOKEN)]).await;
+        connection_is(&world, "Configured").await;
+    }
+    server.release();
+    world.webhook("other", json!({})).await;
+    world.wait_ready("other").await;
+    let told = world.operator().log().matches("builds is orphaned").count();
+    assert_eq!(told, 1, "{}", world.operator().log());
+    assert_writes(&world, &["POST"]);
+    assert_eq!(world.sim.counts(None).operation("list"), 2, "one before the creation and one after");
+}

@@ -38,7 +38,7 @@ impl LaggingApiServer {
         Self { held, kubeconfig }
     }
 
-    /// From now on changes of ProjectWebhooks are not told; that there are new ones is.
+    /// From now on changes and ends of ProjectWebhooks are not told; that there are new ones is.
     pub fn hold(&self) {
         self.held.send_replace(true);
     }
@@ -89,7 +89,8 @@ async fn forward(State(Forward { client, held }): State<Forward>, request: Reque
     let told = body.into_data_stream().then(move |chunk| {
         let mut held = held.clone();
         async move {
-            let is_change = |bytes: &[u8]| bytes.windows(8).any(|window| window == b"MODIFIED");
+            let is_change =
+                |bytes: &[u8]| bytes.windows(8).any(|window| window == b"MODIFIED" || window == b"DELETED\"");
             if chunk.as_ref().is_ok_and(|bytes| is_change(bytes)) {
                 // The sender goes with the test.
                 let _ = held.wait_for(|held| !held).await;

@@ -22,7 +22,7 @@ use crate::api::connection::{AllowedNamespaces, ConnectionSpec};
 use crate::api::source::KeyRef;
 use crate::domain::desired::strip_newline;
 use crate::domain::ids::ProjectPath;
-use crate::domain::pattern::{Place, endpoint_allowed};
+use crate::domain::pattern::{EndpointPlace, endpoint_allowed};
 use crate::domain::refusal::Refusal;
 use crate::domain::secret::SecretText;
 use crate::remote::caller::Caller;
@@ -40,7 +40,7 @@ pub async fn connect(context: &Context, key: &ConnectionKey, declared: Declared)
     };
     let user = User::Connection(key.clone());
     let given = service::given(context, &declared.spec, namespace, &user).await?;
-    context.index.endpoint(key, Place::of(&given.endpoint));
+    context.index.endpoint(key, EndpointPlace::of(&given.endpoint));
     let ca = match &declared.spec.ca_from {
         None => None,
         Some(from) => Some(value(context, SourceKind::ConfigMap, namespace, &from.config_map_key_ref, &user).await?),

@@ -51,6 +51,14 @@ struct Record<M> {
     released: bool,
 }
 
+impl<M: Default> Record<M> {
+    /// Of an object of which nothing is remembered but the reason that its status gives.
+    fn blank(reason: Option<Reason>) -> Self {
+        let memory = M::default();
+        Self { memory, failures: 0, version: None, reason, due: None, unfinished: None, released: false }
+    }
+}
+
 /// Where a record is kept; empty while a pass has it. Boxed: a table has room for up to twice as many as there are.
 type Slot<M> = Option<Box<Record<M>>>;
 
@@ -174,10 +182,7 @@ impl<K: Kind> Driver<K> {
             self.context.metrics.object_reason(K::KIND, reason, None);
             K::forget(&self.context, &key);
             if !gone {
-                let memory = K::Memory::default();
-                let record =
-                    Record { memory, failures: 0, version, reason: None, due: None, unfinished: None, released: true };
-                records.insert(uid, Some(Box::new(record)));
+                records.insert(uid, Some(Box::new(Record { released: true, ..Record::blank(None) })));
             }
             return;
         }
@@ -189,10 +194,8 @@ impl<K: Kind> Driver<K> {
         let unfinished = gathers.then_some(Unfinished { wrote, noted });
         let next = again.map(|wait| self.context.clock.now().after(wait));
         self.timetable.put(&key, None, next);
-        records.insert(
-            uid,
-            Some(Box::new(Record { memory, failures, version, reason, due: next, unfinished, released: false })),
-        );
+        let record = Record { memory, failures, version, reason, due: next, unfinished, released: false };
+        records.insert(uid, Some(Box::new(record)));
     }
 
     /// Asks for a pass over an object that has none now.
@@ -220,8 +223,7 @@ impl<K: Kind> Driver<K> {
     fn first_met(&self, object: &K::Object) -> Box<Record<K::Memory>> {
         let reason = K::status(object).and_then(|status| current_reason(K::conditions(status)));
         self.context.metrics.object_reason(K::KIND, None, reason);
-        let memory = K::Memory::default();
-        Box::new(Record { memory, failures: 0, version: None, reason, due: None, unfinished: None, released: false })
+        Box::new(Record::blank(reason))
     }
 
     /// The object is gone without a pass of ours: it had nothing at the remote.

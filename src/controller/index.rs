@@ -23,7 +23,7 @@ use crate::domain::claim::Rivals;
 use crate::domain::ids::{ObjectKey, ProjectId, WebhookId};
 use crate::domain::intent::{Creating, Intent};
 use crate::domain::marker::{ClusterId, Marker};
-use crate::domain::pattern::Place;
+use crate::domain::pattern::EndpointPlace;
 use crate::domain::status::current_reason;
 use crate::domain::time::Moment;
 
@@ -168,7 +168,7 @@ struct Maps {
     contested: HashMap<(ProjectId, Arc<str>), HashSet<ObjectKey>>,
     projects: HashMap<(ConnectionKey, ProjectId), Members>,
     conflicted: HashSet<ObjectKey>,
-    endpoints: HashMap<ConnectionKey, Place>,
+    endpoints: HashMap<ConnectionKey, EndpointPlace>,
     /// Webhooks that a pass is about to adopt: from the decision until status records it.
     adopting: HashMap<WebhookId, ObjectKey>,
 }
@@ -265,7 +265,7 @@ impl Index {
     }
 
     /// Takes note of where a connection leads: claims count per place, whatever the connection.
-    pub fn endpoint(&self, connection: &ConnectionKey, place: Place) {
+    pub fn endpoint(&self, connection: &ConnectionKey, place: EndpointPlace) {
         self.lock().endpoints.insert(connection.clone(), place);
     }
 
@@ -276,7 +276,7 @@ impl Index {
 
     /// The rivals of an object, as decisions see them.
     #[must_use]
-    pub fn rivals(&self, me: &ObjectKey, endpoint: Place, project: ProjectId) -> impl Rivals + '_ {
+    pub fn rivals(&self, me: &ObjectKey, endpoint: EndpointPlace, project: ProjectId) -> impl Rivals + '_ {
         RivalsOf { index: self, me: me.clone(), endpoint, project }
     }
 

@@ -87,8 +87,8 @@ impl Lanes {
         next
     }
 
-    /// An object is gone, or uses another connection. If it did not wait, it may have been handed out, and then nobody would hand out the next one:
-    /// returns that.
+    /// An object is gone, or uses another connection. If it did not wait, it may have been handed out, and then nobody would
+    /// hand out the next one: returns that.
     pub fn gone(&self, connection: &ConnectionKey, object: &ObjectKey) -> Option<ObjectKey> {
         let mut lanes = lock(&self.lanes);
         let lane = lanes.get_mut(connection)?;

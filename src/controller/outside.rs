@@ -29,7 +29,7 @@ use super::users::Users;
 use crate::api::connection::{ClusterConnection, Connection, ConnectionSpec};
 use crate::api::project_webhook::ProjectWebhook;
 use crate::api::task_notification::TaskNotification;
-use crate::domain::pattern::Place;
+use crate::domain::pattern::EndpointPlace;
 use crate::ops::metrics::Metrics;
 use crate::ops::server::Health;
 use crate::remote::gate::{Cut, Open, Shut};
@@ -177,7 +177,7 @@ pub fn context(client: Client, settings: Settings, seen: &Seen) -> Arc<Context> 
 /// Claims count per endpoint; one that may not be called here counts as any.
 fn note_endpoint(context: &Context, key: &ConnectionKey, spec: &ConnectionSpec) {
     if let Some(endpoint) = allowed_endpoint_of(context, spec) {
-        context.index.endpoint(key, Place::of(&endpoint));
+        context.index.endpoint(key, EndpointPlace::of(&endpoint));
     }
 }
 

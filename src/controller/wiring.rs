@@ -134,7 +134,7 @@ fn signature(object: &impl ResourceExt) -> u64 {
 /// What to do as objects come and go, before a pass over them is triggered.
 pub trait Observer<K>: Send + Sync + 'static {
     /// The object is there, in this state. `changed`: since it was last seen, in what is not our own status. Whoever keeps
-    /// its key keeps this one, which is shared: a copy of its own for each would be a fifth of what an object takes.
+    /// its key keeps this one, which is shared: objects are many, and so are the maps.
     fn applied(&self, key: &ObjectKey, object: &K, changed: bool);
     /// The object is gone.
     fn deleted(&self, key: &ObjectKey, object: &K);

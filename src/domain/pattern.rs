@@ -143,9 +143,9 @@ impl fmt::Display for UrlPattern {
 /// Where an endpoint is, however it is written: claims count per place. With slashes at its end, or dots at its host's, it is
 /// the same one; what is called is what was written, because a name with a dot is looked up in another way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place(Url);
+pub struct EndpointPlace(Url);
 
-impl Place {
+impl EndpointPlace {
     /// The place of an endpoint.
     #[must_use]
     pub fn of(endpoint: &Url) -> Self {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn however_an_endpoint_is_written_its_place_is_the_same() {
-        let place = |text: &str| Place::of(&Url::parse(text).unwrap());
+        let place = |text: &str| EndpointPlace::of(&Url::parse(text).unwrap());
         for text in [
             "https://a.example/api/v1//",
             "https://A.example./api/v1",

@@ -54,8 +54,8 @@ struct Underway {
 
 impl Health {
     /// Ready and alive. It is not alive when a pass has been under way for longer than `stalled_after` and none of its queue
-    /// has ended or come further in that time. The second condition is for connections with thousands of users: right after a start most
-    /// of their passes wait long for their turn, and a restart would only send them back to the end of the queue.
+    /// has ended or come further in that time. The second condition is for connections with thousands of users: right after a
+    /// start most of their passes wait long for their turn, and a restart would only send them back to the end of the queue.
     #[must_use]
     pub fn new(stalled_after: Duration) -> Self {
         Self(Arc::new(Inner { stalled_after, notes: Mutex::default() }))

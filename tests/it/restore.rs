@@ -101,8 +101,8 @@ fn adopted(world: &World, name: &'static str, more: Value) -> Case {
 }
 
 /// The same, by its id.
-fn pinned(world: &World, name: &'static str, more: Value) -> Case {
-    let mut case = adopted(world, name, more);
+fn pinned(world: &World, name: &'static str) -> Case {
+    let mut case = adopted(world, name, json!({}));
     case.spec["webhookId"] = json!(world.sim.webhooks(&case.project.id)[0].id);
     case
 }
@@ -128,7 +128,7 @@ async fn with_the_old_cluster_id_each_object_finds_its_own_webhook_and_nothing_i
         Case::new(&world, "metadata", Behaviour::default(), Metadata, headers()),
         Case::new(&world, "another", Behaviour::default(), Manifest, json!({ "adoptionPolicy": "CreateAnother" })),
         adopted,
-        pinned(&world, "pinned", json!({})),
+        pinned(&world, "pinned"),
         // Without the marker, the intent that the backup kept tells which one it is.
         Case::new(&world, "masked-metadata", masked(), Metadata, json!({})),
         Case::new(&world, "masked-headers", masked(), Metadata, headers()),
@@ -156,7 +156,7 @@ async fn with_the_old_cluster_id_each_object_finds_its_own_webhook_and_nothing_i
 #[tokio::test]
 async fn what_was_adopted_and_is_named_by_no_manifest_any_more_asks_a_person() {
     let mut world = World::start().await;
-    let mut cases = [pinned(&world, "unpinned", json!({}))];
+    let mut cases = [pinned(&world, "unpinned")];
     make(&world, &mut cases).await;
     let id = cases[0].id().unwrap();
     cases[0].before.as_mut().unwrap().spec.webhook_id = None;

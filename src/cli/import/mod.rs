@@ -31,7 +31,7 @@ use crate::domain::ids::{ObjectKey, OrganizationId, ProjectId, ProjectPath, Task
 use crate::domain::import::{Imported, Names, owner, project_webhook, task_notification};
 use crate::domain::notification::SeenSecret;
 use crate::domain::observed::Webhook;
-use crate::domain::pattern::Place as EndpointPlace;
+use crate::domain::pattern::EndpointPlace;
 use crate::remote::app_maker::AppMaker;
 use crate::remote::codearts::check::Check;
 use crate::remote::pace::Priority;

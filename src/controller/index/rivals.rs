@@ -4,13 +4,13 @@ use super::{Entry, Index, Maps};
 use crate::domain::claim::{Claimant, Rivals, Strength};
 use crate::domain::ids::{ObjectKey, ProjectId, WebhookId};
 use crate::domain::marker::Marker;
-use crate::domain::pattern::Place;
+use crate::domain::pattern::EndpointPlace;
 
 /// The other objects, as one of them sees them.
 pub(super) struct RivalsOf<'a> {
     pub index: &'a Index,
     pub me: ObjectKey,
-    pub endpoint: Place,
+    pub endpoint: EndpointPlace,
     pub project: ProjectId,
 }
 

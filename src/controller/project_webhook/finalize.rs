@@ -27,7 +27,7 @@ use crate::controller::verdict;
 use crate::domain::deletion::{DeletionPlan, effective_policy, plan_deletion};
 use crate::domain::ids::{ProjectPath, WebhookId};
 use crate::domain::memory::Basis;
-use crate::domain::pattern::Place;
+use crate::domain::pattern::EndpointPlace;
 use crate::domain::plan::Timing;
 use crate::domain::refusal::{Refusal, Retry};
 use crate::domain::status::{Finding, Outcome};
@@ -74,7 +74,8 @@ async fn clean_up(pass: &mut PwhPass<'_>) -> Result<Outcome, Halt> {
         let Some(memory) = &pass.memory.decisions else { break };
         let policy = pass.object.spec.deletion_policy;
         let done = &pass.memory.done;
-        let rivals = pass.context.index.rivals(&pass.key, Place::of(&resolved.live.endpoint), resolved.path.project);
+        let rivals =
+            pass.context.index.rivals(&pass.key, EndpointPlace::of(&resolved.live.endpoint), resolved.path.project);
         match plan_deletion(&case, policy, &observed.view(&done.deleted), &rivals, memory, done, resolved.timing) {
             DeletionPlan::Ask(id) => ask = Some(id),
             DeletionPlan::Write(write) => {

@@ -34,7 +34,7 @@ use crate::domain::intent::{Creating, Intent};
 use crate::domain::marker::Marker;
 use crate::domain::memory::{Basis, Memory};
 use crate::domain::observed::Webhook;
-use crate::domain::pattern::{Place, check_receiver};
+use crate::domain::pattern::{EndpointPlace, check_receiver};
 use crate::domain::plan::{Plan, Rest, Timing, plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::schedule::parse_duration;
@@ -177,7 +177,8 @@ impl Kind for ProjectWebhookKind {
         observed: &Observed,
     ) -> Step<WebhookId, Write, Outcome> {
         let case = case(pass, resolved.basis.clone());
-        let rivals = pass.context.index.rivals(&pass.key, Place::of(&resolved.live.endpoint), resolved.path.project);
+        let rivals =
+            pass.context.index.rivals(&pass.key, EndpointPlace::of(&resolved.live.endpoint), resolved.path.project);
         let gone = pass.memory.done.deleted.clone();
         // Of what is over nothing is kept, here as in the cache.
         pass.memory.creating.take_if(|creating| creating.is_over(case.owned_id()));
